@@ -129,8 +129,8 @@ std::optional<bundle_input> build_bundle(const std::string& path, const std::str
   return out;
 }
 
-std::optional<bundle_input> need_bundle(const std::string& path, const std::string& now_text, bundle_compiler& with, held_against what) {
-  auto input = build_bundle(path, now_text, with, what);
+std::optional<bundle_input> need_bundle(const std::string& path, const std::string& now_text, bundle_compiler& with, held_against what, policy::expired_exceptions how) {
+  auto input = build_bundle(path, now_text, with, what, how);
   if (!input || input->report.snapshot != nullptr) return input;
   show_diagnostics(*input);
   complain(path + " was refused in phase " + std::string(policy::to_string(input->report.reached)),

@@ -37,7 +37,8 @@ enum class held_against : unsigned char { passes, harmless_texts };
                                                        policy::expired_exceptions how = policy::expired_exceptions::refuse);
 // The same for commands that need a snapshot: shows what was found and gives nothing when the bundle was refused.
 [[nodiscard]] std::optional<bundle_input> need_bundle(const std::string& path, const std::string& now,
-                                                      bundle_compiler& with, held_against what = held_against::passes);
+                                                      bundle_compiler& with, held_against what = held_against::passes,
+                                                      policy::expired_exceptions how = policy::expired_exceptions::refuse);
 
 // Diagnostics for people, each with its line of the file and a mark under the column. To stderr.
 void show_diagnostics(const bundle_input& input);

@@ -60,7 +60,6 @@ bool may_follow(store::publisher& ring, const activate_options& options, const s
   }
   if (why.empty()) return true;
   asked.how->weaker = true;
-  asked.how->approved_by = options.approved_by;
   if (!options.approved_by.empty() && !rollout::same_person(options.approved_by, asked.actor)) return true;
   complain("version " + short_version(version) + " was held against " + (origin->against.empty() ? "nothing" : "version " + short_version(origin->against)) + " when it was pushed, and " + why,
            "push it again, so that its gate sees what changes; or let a second person agree: --approved-by. Nodes with require_approval want sluice approve");
@@ -72,7 +71,8 @@ int activate(const activate_options& options, bool json) {
   if (!ring || !sign_ring(*ring, options.signing, {.activate = activating})) return 1;
   const auto version = staged_version(*ring, options.version);
   if (!version) return 1;
-  store::activate_request asked{.version = *version, .kind = "activate", .actor = actor_name(options.actor), .note = options.note};
+  store::activate_request asked{.version = *version, .kind = "activate", .actor = actor_name(options.actor), .note = options.note, .approved_by = options.approved_by};
+  if (refused_as_revoked(*ring, *version, "nothing was changed")) return 1;
   const auto live = ring->head();
   if (!may_follow(*ring, options, *version, live, asked)) return 1;
   const auto head = ring->activate(asked);

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "bundle_input.hpp"
 #include "feedback_input.hpp"
@@ -32,6 +33,7 @@ struct options {
   std::string decision, verdict, by, note;  // triage
   std::string bundle, out;                  // export
   unsigned days = 30;
+  bool for_everybody = false;
   bool open = false;                        // list: only what is not settled
 };
 
@@ -162,11 +164,50 @@ std::string check_days(const std::string& text) {
   return fine ? std::string() : "takes 1 to " + std::to_string(days_max) + " days, not '" + text + "'";
 }
 
-// A proposal that does not even build helps nobody: null.
-std::shared_ptr<const policy::snapshot> built_with(const bundle_input& bundle, const bundle_patch& patch, bundle_compiler& compiler) {
-  const auto built = policy::build(patch.patched, now().wall, *compiler.backend, *compiler.cache);
-  if (built.snapshot == nullptr) complain("with the proposed lines " + bundle.path + " is refused:\n" + policy::to_text(built.found), "the patch was not written; add what it says by hand");
-  return built.snapshot;
+// What of a proposal the bundle takes.
+struct fitting {
+  rollout::proposal taken;
+  bundle_patch patch;
+  std::shared_ptr<const policy::snapshot> with = {};  // the bundle as it is then; null: nothing is new
+  std::vector<std::string> refused = {};              // what it does not take, and why
+};
+
+// Why the bundle with these lines is none; "" when it is one. Checking alone finds most of it, in no time.
+std::string wrong_with(const bundle_patch& patch, bundle_compiler& compiler, bool built, std::shared_ptr<const policy::snapshot>& with) {
+  policy::diagnostics found;
+  if (built) {
+    auto made = policy::build(patch.patched, now().wall, *compiler.backend, *compiler.cache);
+    with = std::move(made.snapshot);
+    if (with != nullptr) return {};
+    found = std::move(made.found);
+  } else {
+    auto bundle = policy::parse(patch.patched, found);
+    policy::check(bundle, now().wall, found);
+    if (!policy::has_errors(found)) return {};
+  }
+  const auto first = std::ranges::find(found, policy::severity::error, &policy::diagnostic::severity);
+  return first == found.end() ? "the bundle does not build with it" : policy::to_text(*first);
+}
+
+// One line that the bundle does not take must not keep the others from it: then each is tried with those that it has taken.
+fitting fit(const bundle_input& bundle, const rollout::proposal& what, bundle_compiler& compiler) {
+  fitting out{.taken = what, .patch = patch_of(bundle, what)};
+  if (out.patch.text.empty() || wrong_with(out.patch, compiler, true, out.with).empty()) return out;
+  for (const bool built : {false, true}) {
+    const auto offered = std::exchange(out.taken, {.cases = {}, .exceptions = {}, .left_out = what.left_out});
+    const auto takes = [&](auto& list, const auto& each, const std::string& name) {
+      list.push_back(each);
+      const auto why = wrong_with(patch_of(bundle, out.taken), compiler, built, out.with);
+      if (why.empty()) return;
+      list.pop_back();
+      out.refused.push_back(name + " is refused, and the rest goes on without it: " + why);
+    };
+    for (const auto& each : offered.cases) takes(out.taken.cases, each, "golden case " + each.substr(0, each.find(',')));
+    for (const auto& each : offered.exceptions) takes(out.taken.exceptions, each, "exception " + each.id + " of rule " + each.rule);
+    out.patch = patch_of(bundle, out.taken);
+    if (out.patch.text.empty() || wrong_with(out.patch, compiler, true, out.with).empty()) return out;
+  }
+  return out;
 }
 
 // Cases that stay red with the patch: an exception that does not fit, as of words that a rule found behind an encoding, is none.
@@ -188,10 +229,7 @@ int export_patch(const options& o, bool raw) {
   auto compiler = make_bundle_compiler();
   const auto bundle = need_bundle(o.bundle, "", compiler);
   if (!bundle) return 1;
-  const auto proposal = rollout::propose(all->reviewed, all->logged, {.today = now().wall, .days = o.days});
-  auto patch = patch_of(*bundle, proposal);
-  const auto patched = patch.text.empty() ? nullptr : built_with(*bundle, patch, compiler);
-  if (!patch.text.empty() && patched == nullptr) return 1;
+  auto [proposal, patch, patched, refused] = fit(*bundle, rollout::propose(all->reviewed, all->logged, {.today = now().wall, .days = o.days, .for_everybody = o.for_everybody}), compiler);
   std::ofstream file(o.out, std::ios::binary);
   file << patch.text;
   file.close();
@@ -199,14 +237,15 @@ int export_patch(const options& o, bool raw) {
   patch.left_out.insert(patch.left_out.end(), proposal.left_out.begin(), proposal.left_out.end());
   const auto red = patched == nullptr ? std::vector<std::string>{} : still_red(proposal.cases, patched);
   if (raw) {
-    std::cout << json{{"patch", o.out}, {"cases", proposal.cases.size()}, {"exceptions", patch.exceptions}, {"left_out", patch.left_out}, {"red", red}}.dump(2) << '\n';
-    return 0;
+    std::cout << json{{"patch", o.out}, {"cases", proposal.cases.size()}, {"exceptions", patch.exceptions}, {"left_out", patch.left_out}, {"refused", refused}, {"red", red}}.dump(2, ' ', false, json::error_handler_t::replace) << '\n';
+    return refused.empty() ? 0 : 1;
   }
   std::cout << o.out << ": " << proposal.cases.size() << " golden cases and " << patch.exceptions << " exceptions that two people agree on";
   std::cout << (patch.text.empty() ? "; nothing is new\n" : "; next: git apply --directory " + o.bundle + " " + o.out + ", and sluice test\n");
   for (const auto& each : patch.left_out) std::cout << "left out: " << printable(each) << '\n';
   for (const auto& each : red) std::cout << printable(each) << '\n';
-  return 0;
+  for (const auto& each : refused) complain(printable(each), "add it by hand, in other words");
+  return refused.empty() ? 0 : 1;
 }
 
 }  // namespace
@@ -215,10 +254,10 @@ void add_feedback(CLI::App& root, invocation& call) {
   auto* group = root.add_subcommand("feedback", "What people say of decisions: reports, labels, and what follows from them");
   group->require_subcommand(1);
   // Each has options of its own: what the environment says for one that is not called would stand above the command line of one that is.
-  const auto command = [&](const char* name, const char* what, int (*body)(const options&, bool), const char* footer) {
+  const auto command = [&](const char* name, const char* what, int (*body)(const options&, bool), bool reads_logs, const char* footer) {
     const auto o = std::make_shared<options>();
     auto* out = group->add_subcommand(name, what);
-    add_feedback_options(*out, o->from);
+    add_feedback_options(*out, o->from, reads_logs);
     add_json(*out, call);
     out->footer(footer);
     out->callback([o, &call, body] {
@@ -227,23 +266,24 @@ void add_feedback(CLI::App& root, invocation& call) {
     });
     return std::pair(out, o);
   };
-  const auto [l, listed] = command("list", "Reported decisions, newest first, and who has looked at them", list, "Example:\n  sluice feedback list --redis redis://127.0.0.1:6379 --ring prod --open");
+  const auto [l, listed] = command("list", "Reported decisions, newest first, and who has looked at them", list, false, "Example:\n  sluice feedback list --redis redis://127.0.0.1:6379 --ring prod --open");
   l->add_flag("--open", listed->open, "Only those on which no two people agree yet");
-  const auto [t, labelled] = command("triage", "Say what a decision was: the label of one person", triage,
+  const auto [t, labelled] = command("triage", "Say what a decision was: the label of one person", triage, false,
                     "Example:\n  sluice feedback triage 06h0mqn3047np0000cshjbwck3954r58 --verdict false_positive --by 'Ada Byron' --redis redis://127.0.0.1:6379 --ring prod");
   t->add_option("DECISION", labelled->decision, "The id that the client was given")->required();
   t->add_option("--verdict", labelled->verdict, "false_positive, false_negative, or correct")->required()->check(CLI::IsMember({"false_positive", "false_negative", "correct"}));
   t->add_option("--by", labelled->by, "Who says so")->required();
   t->add_option("--note", labelled->note, "Why");
-  const auto [r, reported] = command("report", "Rules by reported false positives, with what is known of their precision; texts that are alike", report,
+  const auto [r, reported] = command("report", "Rules by reported false positives, with what is known of their precision; texts that are alike", report, true,
                     "Example:\n  sluice feedback report --redis redis://127.0.0.1:6379 --ring prod --from /var/lib/sluice/audit");
   add_decision_options(*r, reported->decisions);
-  const auto [e, exported] = command("export", "Golden cases and exceptions that two people agree on, as a patch to the bundle", export_patch,
+  const auto [e, exported] = command("export", "Golden cases and exceptions that two people agree on, as a patch to the bundle", export_patch, true,
                     "Nothing changes a policy by itself: the patch is for a pull request.\n\nExample:\n  sluice feedback export --bundle policies --out feedback.patch --redis redis://127.0.0.1:6379 "
                     "--ring prod --from /var/lib/sluice/audit --state /var/lib/sluice --secret /var/lib/sluice/secret");
   add_decision_options(*e, exported->decisions);
   e->add_option("--bundle", exported->bundle, "The folder that holds bundle.yaml")->required();
   e->add_option("--out", exported->out, "The patch")->required();
+  e->add_flag("--for-everybody", exported->for_everybody, "Propose exceptions also where no tenant is known: they hold for everybody");
   e->add_option("--days", exported->days, "How long a proposed exception holds")->capture_default_str()->check(CLI::Validator(check_days, ""));
   group->footer("Example:\n  sluice feedback list --redis redis://127.0.0.1:6379 --ring prod --open");
 }

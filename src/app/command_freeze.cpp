@@ -7,6 +7,7 @@
 #include "bundle_input.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/printable.hpp"
 
 namespace sluice::app {
 namespace {
@@ -31,9 +32,17 @@ int freeze(const ring_options& options, const std::string& why, const std::strin
   }
   if (!lift && !is_there(*ring, options.ring)) return 1;
   const auto actor = actor_name(who);
-  const auto done = lift ? ring->thaw(actor) : ring->freeze(why, actor);
-  if (!done) return complain_ring(done.error()), 1;
-  if (json) std::cout << nlohmann::ordered_json{{"ok", true}, {"ring", options.ring}, {"frozen", !lift}}.dump(2) << '\n';
+  std::string before;  // the reason that this one takes the place of
+  if (lift) {
+    if (const auto done = ring->thaw(actor); !done) return complain_ring(done.error()), 1;
+  } else {
+    auto done = ring->freeze(why, actor);
+    if (!done) return complain_ring(done.error()), 1;
+    before = std::move(*done);
+  }
+  // Somebody else waits for the end of his own freeze, and one --lift ends both.
+  if (!before.empty()) complain("the ring was frozen already: " + printable(before) + "; this reason takes the place of that one, and --lift ends both", "sluice history shows both; tell whoever froze it");
+  if (json) std::cout << nlohmann::ordered_json{{"ok", true}, {"ring", options.ring}, {"frozen", !lift}, {"replaced", before}}.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
   else if (lift) std::cout << "ring " << options.ring << " takes activations again\n";
   else std::cout << "ring " << options.ring << " is frozen: only rollbacks, aborts and demotions pass\n";
   return 0;

@@ -10,6 +10,7 @@
 #include "golden_file.hpp"
 #include "golden_of_decision.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/durable_file.hpp"
 #include "sluice/base/foreign_json.hpp"
 #include "sluice/crypto/digest.hpp"
 #include "sluice/rollout/golden_import.hpp"
@@ -84,6 +85,9 @@ int import(import_request asked, bool json) {
   asked.how.as_response = asked.direction == "response";
   const auto made = rollout::make_cases(*rows, asked.how);
   if (!made) return complain(asked.from + ": " + made.error().message), 1;
+  // It lies outside of the bundle, so nothing else has made it. Where it cannot be made its file cannot be written, which is told then.
+  std::error_code ignored;
+  if (!made->holdout.empty()) std::filesystem::create_directories(folder_of(asked.holdout), ignored);
   if (!append({{asked.to, made->lines}, {asked.holdout, made->holdout}})) return 1;
   if (json) {
     std::cout << nlohmann::ordered_json{{"rows", made->rows}, {"cases", made->lines.size()}, {"holdout", made->holdout.size()}, {"duplicates", made->duplicates}, {"empty", made->empty}}.dump(2) << '\n';
@@ -152,7 +156,7 @@ void add_import(CLI::App& root, invocation& call) {
   command->add_option("--column", asked->column, "the column or key that holds the text; 'text' by default");
   command->add_option("--direction", asked->direction, "what the text is; request by default")->check(CLI::IsMember({"request", "response"}));
   command->add_option("--alike", asked->how.alike_min, "texts that are so alike count as one, from 0 to 1; 0.8 by default")->check(CLI::Range(0.1, 1.0));
-  command->add_option("--holdout", asked->holdout, "the file for cases that authors of rules are not to see, in another folder");
+  command->add_option("--holdout", asked->holdout, "the file for cases that authors of rules are not to see, in another folder, which is made");
   command->add_option("--holdout-percent", asked->how.holdout_percent, "how many in a hundred cases go there")->check(CLI::Range(1, 90));
   add_json(*command, call);
   command->footer("Example:\n  sluice golden import traffic.csv --column prompt --set benign --slice en --out policies/golden/benign.jsonl --holdout kept/benign.jsonl --holdout-percent 20");

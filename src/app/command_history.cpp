@@ -1,14 +1,18 @@
 // sluice history: every activation of a ring, every freeze and every revocation, newest first.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "activation_subject.hpp"
 #include "bundle_input.hpp"
+#include "node_answers.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/printable.hpp"
 
 namespace sluice::app {
 namespace {
@@ -24,23 +28,56 @@ std::string key_of(const store::head_record& e, bool verified) {
   return e.signed_by + (!verified ? " (unverified)" : e.doubt.empty() ? "" : " (does not count)");
 }
 
-nlohmann::ordered_json tree_of(const store::head_record& e, const activation_subject& about, bool verified) {
-  const auto& how = e.how;
-  nlohmann::ordered_json out = {{"activation", policy::to_string(e.activation)}, {"version", e.version}, {"canary", nullptr}, {"shadow", e.shadow}, {"kind", e.kind}, {"about", about.version}, {"rules", about.rules}, {"all_rules", about.all_rules}, {"actor", e.actor},
-                                {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}, {"verified", verified && !e.signed_by.empty() && e.doubt.empty()}, {"doubt", e.doubt}, {"commit", how.commit}, {"gate_report", how.gate_report},
-                                {"gate_verdict", how.gate_verdict}, {"emergency", how.emergency}, {"weaker", how.weaker}, {"approved_by", how.approved_by}};
-  if (e.canary) out["canary"] = {{"version", e.canary->version}, {"percent", e.canary->basis_points / 100.0}};
+// What is known of an activation beside its record.
+struct entry_facts {
+  std::optional<answer_count> answers;                // none: they could not be read
+  std::vector<store::second_signature> second = {};  // keys that approved its version
+  bool revoked = false;                               // its version is, now
+};
+
+nlohmann::ordered_json tree_of(const entry_facts& of) {
+  nlohmann::ordered_json out = {{"nodes", nullptr}, {"second_keys", nlohmann::ordered_json::array()}, {"revoked", of.revoked}};
+  if (of.answers) out["nodes"] = {{"taken", of.answers->taken}, {"refused", of.answers->refused}, {"unanswered", of.answers->open}, {"refused_in", of.answers->phases}};
+  for (const auto& each : of.second) out["second_keys"].push_back({{"key", each.key}, {"name", each.name}, {"verified", each.counts}, {"doubt", each.doubt}});
   return out;
 }
 
+nlohmann::ordered_json tree_of(const store::head_record& e, const activation_subject& about, bool verified, const entry_facts& facts) {
+  const auto& how = e.how;
+  nlohmann::ordered_json out = {{"activation", policy::to_string(e.activation)}, {"version", e.version}, {"canary", nullptr}, {"shadow", e.shadow}, {"kind", e.kind}, {"about", about.version}, {"rules", about.rules}, {"all_rules", about.all_rules}, {"actor", e.actor},
+                                {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}, {"verified", verified && !e.signed_by.empty() && e.doubt.empty()}, {"doubt", e.doubt}, {"commit", how.commit}, {"gate_report", how.gate_report},
+                                {"gate_verdict", how.gate_verdict}, {"emergency", how.emergency}, {"skipped", how.skipped}, {"weaker", how.weaker}, {"approved_by", how.approved_by}};
+  if (e.canary) out["canary"] = {{"version", e.canary->version}, {"percent", e.canary->basis_points / 100.0}};
+  out.update(tree_of(facts));
+  return out;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const auto& each : words) out += (out.empty() ? "" : ", ") + each;
+  return out;
+}
+
+// A name that somebody gave, and keys that signed: the one is a word, the other a proof.
+std::string approvals_of(const store::head_record& e, const entry_facts& facts, bool verified) {
+  std::vector<std::string> out;
+  if (!e.how.approved_by.empty()) out.push_back("approved by " + e.how.approved_by);
+  for (const auto& each : facts.second) {
+    out.push_back("approved with key " + (each.name.empty() ? each.key : each.name) + (!verified ? " (unverified)" : each.counts ? "" : " (does not count: it " + each.doubt + ")"));
+  }
+  return joined(out);
+}
+
 // Why, and what of the version's past a reader must not miss.
-std::string reason_of(const store::head_record& e) {
+std::string reason_of(const store::head_record& e, const entry_facts& facts, bool verified) {
   const auto& how = e.how;
   if (e.kind == store::damaged_kind) return e.doubt;
   std::string out = e.note;
-  const auto add = [&](const std::string& more) { out += (out.empty() ? "" : "; ") + more; };
-  if (how.emergency && !e.note.starts_with("EMERGENCY")) add("EMERGENCY, golden sets not asked");
-  if (how.weaker) add("may be weaker" + (how.approved_by.empty() ? std::string() : ", approved by " + how.approved_by));
+  const auto add = [&](const std::string& more) { out += (out.empty() || more.empty() ? "" : "; ") + more; };
+  if (how.emergency) add(std::string(e.note.starts_with("EMERGENCY") ? "" : "EMERGENCY, ") + "not asked: " + (how.skipped.empty() ? "golden sets" : joined(how.skipped)));
+  if (how.weaker) add("may be weaker");
+  add(approvals_of(e, facts, verified));
+  if (facts.revoked) add("REVOKED: not to be activated again");
   if (!e.doubt.empty()) add("DOES NOT COUNT: " + e.doubt);
   return out;
 }
@@ -50,16 +87,35 @@ nlohmann::ordered_json tree_of(const store::ring_stop& s) {
 }
 
 std::vector<std::string> row_of(const store::ring_stop& s) {
-  return {"-", s.version.empty() ? "-" : short_version(s.version), s.kind, s.time, s.actor, "-", "-", "-", s.note};
+  return {"-", s.version.empty() ? "-" : short_version(s.version), s.kind, s.time, s.actor, "-", "-", "-", "-", s.note};
 }
 
-std::vector<std::string> row_of(const store::head_record& e, const activation_subject& about, bool verified) {
-  return {policy::to_string(e.activation), short_version(e.version), told(e, about), e.time, e.actor, key_of(e, verified),
-          or_dash(short_commit(e.how.commit)), or_dash(short_version(e.how.gate_report)), reason_of(e)};
+std::vector<std::string> row_of(const store::head_record& e, const activation_subject& about, bool verified, const entry_facts& facts) {
+  return {policy::to_string(e.activation), short_version(e.version), told(e, about), e.time, e.actor, key_of(e, verified), or_dash(short_commit(e.how.commit)),
+          or_dash(short_version(e.how.gate_report)), facts.answers ? told(*facts.answers) : "?", reason_of(e, facts, verified)};
+}
+
+// Of each entry. What cannot be read is complained about and left open: the history itself is worth more than the rest. Nothing: Redis is gone.
+std::optional<std::vector<entry_facts>> facts_of(store::publisher& ring, const std::vector<store::head_record>& entries) {
+  const auto revoked = ring.revoked();
+  if (!revoked) return complain_ring(revoked.error()), std::nullopt;
+  const auto second = ring.approvals(entries);
+  if (!second) return complain_ring(second.error()), std::nullopt;
+  const auto answers = ring.acknowledgements(entries);
+  if (!answers) complain("what nodes answered is not shown: " + printable(answers.error().message), "see: sluice status");
+  const auto nodes = ring.nodes();
+  std::vector<entry_facts> out;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    entry_facts each{.answers = {}, .second = (*second)[i], .revoked = std::ranges::find(*revoked, store::subject_of(entries[i])) != revoked->end()};
+    // Who has not answered is known of the head alone: an older one was overtaken before some came to it.
+    if (answers) each.answers = i == 0 && nodes ? counted((*answers)[i], entries[i], *nodes) : counted((*answers)[i]);
+    out.push_back(std::move(each));
+  }
+  return out;
 }
 
 // Activations stay in the order of their numbers. What was frozen or revoked stands among them by its time: before the first that is older.
-// `entries`: one more than `limit`, so that the oldest is told by what it followed.
+// `entries`: one more than `limit`, so that the oldest is told by what it followed. `activation` gets which of them it is.
 template <class Activation, class Stop>
 void in_order(const std::vector<store::head_record>& entries, const std::vector<store::ring_stop>& stops, std::size_t limit, Activation&& activation, Stop&& stop) {
   std::size_t next = 0, told = 0;
@@ -68,7 +124,7 @@ void in_order(const std::vector<store::head_record>& entries, const std::vector<
     for (; next < stops.size() && !e.time.empty() && stops[next].time >= e.time && !full(); ++next, ++told) stop(stops[next]);
     if (full()) return;
     const bool known = &e != &entries.back() && (&e + 1)->kind != store::damaged_kind;
-    activation(e, subject_of(e, known ? &e + 1 : nullptr));
+    activation(static_cast<std::size_t>(&e - entries.data()), subject_of(e, known ? &e + 1 : nullptr));
     ++told;
   }
   for (; next < stops.size() && !full(); ++next, ++told) stop(stops[next]);
@@ -82,14 +138,16 @@ int history(const ring_options& options, const std::string& trust_file, std::siz
   if (!entries) return complain_ring(entries.error()), 1;
   const auto stops = ring->stops(limit);
   if (!stops) return complain_ring(stops.error()), 1;
+  const auto facts = facts_of(*ring, *entries);
+  if (!facts) return 1;
   if (json) {
     auto out = nlohmann::ordered_json::array();
-    in_order(*entries, *stops, limit, [&](const auto& e, const auto& about) { out.push_back(tree_of(e, about, verified)); }, [&](const auto& s) { out.push_back(tree_of(s)); });
+    in_order(*entries, *stops, limit, [&](std::size_t i, const auto& about) { out.push_back(tree_of((*entries)[i], about, verified, (*facts)[i])); }, [&](const auto& s) { out.push_back(tree_of(s)); });
     std::cout << out.dump(2) << '\n';
     return 0;
   }
-  std::vector<std::vector<std::string>> rows = {{"activation", "version", "kind", "time", "who", "key", "commit", "gate report", "why"}};
-  in_order(*entries, *stops, limit, [&](const auto& e, const auto& about) { rows.push_back(row_of(e, about, verified)); }, [&](const auto& s) { rows.push_back(row_of(s)); });
+  std::vector<std::vector<std::string>> rows = {{"activation", "version", "kind", "time", "who", "key", "commit", "gate report", "nodes", "why"}};
+  in_order(*entries, *stops, limit, [&](std::size_t i, const auto& about) { rows.push_back(row_of((*entries)[i], about, verified, (*facts)[i])); }, [&](const auto& s) { rows.push_back(row_of(s)); });
   std::cout << table(rows);
   return 0;
 }
@@ -117,7 +175,7 @@ void add_history(CLI::App& root, invocation& call) {
   command->add_option("--limit", options->limit, "At most this many, newest first; 0 for all")->capture_default_str()->check(CLI::Validator(check_limit, ""));
   add_trust_option(*command, options->trust_file, "The file of the keys whose signatures count, as policy.trust.keys_file of the nodes; also from SLUICE_TRUST. Without it signatures are shown as unverified");
   add_json(*command, call);
-  command->footer("Example:\n  sluice history --redis redis://127.0.0.1:6379 --ring prod --limit 5");
+  command->footer("nodes: how many took an activation, refused it, or have not answered; of the newest all that are there now are meant. Answers are kept for 30 days.\n\nExample:\n  sluice history --redis redis://127.0.0.1:6379 --ring prod --limit 5");
   command->callback([options, &call] { call.exit_code = history(options->ring, options->trust_file, options->limit, call.json); });
 }
 

@@ -6,7 +6,7 @@
 
 #include "bundle_input.hpp"
 #include "commit.hpp"
-#include "gate_run.hpp"
+#include "gate_report.hpp"
 #include "gateway_setup.hpp"
 #include "provenance.hpp"
 #include "ring_options.hpp"
@@ -68,7 +68,7 @@ int pack(const pack_options& o, bool json) {
   const auto verdict = gate->report.verdict;
   if (verdict == rollout::verdict::fail || (verdict == rollout::verdict::insufficient && has_block)) {
     print_checks(*gate, std::cerr);
-    complain("the gate says " + std::string(rollout::to_string(verdict)) + ", so nothing was written", "see the whole report: sluice test " + o.bundle);
+    complain("the gate says " + std::string(rollout::to_string(verdict)) + ", so nothing was written", keep_refused(*input, has_block && before->bundle ? &*before->bundle : nullptr, asked, *gate));
     return 1;
   }
   store::sealing how{.ring = o.ring, .activation = {before->activation.epoch, before->activation.generation + 1}, .actor = asked.actor, .note = o.note, .how = {}};

@@ -7,11 +7,13 @@
 
 #include "bundle_input.hpp"
 #include "ended_by.hpp"
+#include "node_answers.hpp"
 #include "node_wait.hpp"
 #include "ring_options.hpp"
 #include "sluice/policy/build.hpp"
 #include "sluice/rollout/block_band.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/printable.hpp"
 
 namespace sluice::app {
 namespace {
@@ -57,8 +59,9 @@ int end_trial(const trial_options& options, bool promote, bool json) {
   if (!live) return complain_ring(live.error()), 1;
   const bool canary = live->canary && !options.shadow;
   if (!canary && live->shadow.empty()) {
-    complain(std::string("there is no ") + (options.shadow ? "version in shadow" : "canary and no version in shadow") + " in ring '" + options.ring.ring + "': " + policy::to_string(live->activation) + " is live for everybody",
-             "sluice push BUNDLE --canary 5 begins one, --shadow the other");
+    const auto [words, refused] = standing_of(*ring, *live);
+    complain(std::string("there is no ") + (options.shadow ? "version in shadow" : "canary and no version in shadow") + " in ring '" + options.ring.ring + "': " + policy::to_string(live->activation) + " " + printable(words),
+             refused ? "sluice history says who refused it and where; sluice rollback --to an activation that they took makes its version the head again" : "sluice push BUNDLE --canary 5 begins one, --shadow the other");
     return 1;
   }
   const std::string what = canary ? "canary" : "version in shadow";

@@ -10,12 +10,13 @@
 #include "bundle_input.hpp"
 #include "commit.hpp"
 #include "ended_by.hpp"
-#include "gate_run.hpp"
+#include "gate_report.hpp"
 #include "node_wait.hpp"
 #include "provenance.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/foreign_json.hpp"
+#include "sluice/base/printable.hpp"
 
 namespace sluice::app {
 namespace {
@@ -29,6 +30,7 @@ struct push_options {
   std::string canary;  // a percentage, or nodes=LABEL=VALUE
   bool shadow = false, again = false;
   gate_request gate;
+  report_files reports;
 };
 
 constexpr int push_tries = 25;  // each time it is held against what another publisher activated meanwhile
@@ -159,6 +161,12 @@ void tell(const push_options& options, const std::string& staged, const store::h
   std::cout << std::flush;
 }
 
+std::string joined(const rollout::gate_report& report, const rollout::gate_terms& terms) {
+  std::string out;
+  for (const auto& each : rollout::skipped_checks(report, terms)) out += (out.empty() ? "" : ", ") + each;
+  return out;
+}
+
 // As `sluice test` judges, against what is live where the bundle has a `gate` block. Nothing when it may not go live: it was complained
 // about.
 std::optional<gate_run> pass_gate(const bundle_input& input, const push_options& options, const comparison& with, bundle_compiler& compiler) {
@@ -167,16 +175,17 @@ std::optional<gate_run> pass_gate(const bundle_input& input, const push_options&
   asked.actor = actor_name(options.actor);
   asked.from_nothing = has_block || asked.emergency;
   auto run = run_gate(input, with.active ? &*with.active : nullptr, asked, now().wall, compiler);
-  if (!run) return std::nullopt;
+  if (!run || !write_reports(options.reports, input, *run)) return std::nullopt;
   const auto verdict = run->report.verdict;
-  if (verdict == rollout::verdict::pass || (verdict == rollout::verdict::insufficient && !has_block)) {
+  if (verdict == rollout::verdict::pass || verdict == rollout::verdict::emergency || (verdict == rollout::verdict::insufficient && !has_block)) {
+    if (verdict == rollout::verdict::emergency) complain("the gate says EMERGENCY: not asked were " + joined(run->report, run->terms), "push it once more without --emergency when its golden sets hold: that counts as passed, and the history keeps both");
     if (!has_block) complain("the gate did not hold it against what is live: neither version has a `gate` block" + std::string(asked.approved_by.empty() ? "" : ", and --approved-by approves nothing"), "with one, rules that are weaker need a second person: docs/gate.md");
     if (!with.unknown.empty()) complain("whether it is weaker than what is live, nobody can tell (" + with.unknown + "), so it counts as weaker", "nodes with require_approval want a second key: sluice approve. --trust FILE names the keys that count");
     else if (with.weaker && !has_block) complain("it is weaker than what is live, or may be", "see: sluice diff. Nodes with require_approval want a second key: sluice approve");
     return run;
   }
   print_checks(*run, std::cerr);
-  complain("the gate says " + std::string(rollout::to_string(verdict)) + ", so nothing was uploaded", "see the whole report: sluice test " + input.path + "; in an emergency: --emergency --note WHY");
+  complain("the gate says " + std::string(rollout::to_string(verdict)) + ", so nothing was uploaded", keep_refused(input, with.active ? &*with.active : nullptr, asked, *run) + (asked.emergency ? "" : "; in an emergency: --emergency --note WHY"));
   return std::nullopt;
 }
 
@@ -200,6 +209,14 @@ void held_as_before(store::publisher& ring, store::provenance& how) {
   if (how.approved_by.empty()) how.approved_by = came->approved_by;
 }
 
+// Where a version is in the ring already, its manifest may stay as it is; the history goes by that one.
+void say_which_commit(store::publisher& ring, const std::string& version, const std::string& commit) {
+  const auto is = ring.origin(version);
+  if (!is || is->commit == commit) return;
+  complain("version " + short_version(version) + " was published before from " + (is->commit.empty() ? "no commit that is known" : "commit " + printable(is->commit)) + ", and its manifest stays: so does what the history says of it",
+           "nothing that decides is another; golden sets and the commit come with the next version");
+}
+
 // Once. errc::conflict: another publisher was faster, and what passed its gate was held against what is live no more. Other failures are
 // complained about and give an error without words.
 result<pushed> push_once(const push_options& options, store::publisher& ring, const bundle_input& input, bundle_compiler& compiler) {
@@ -218,6 +235,7 @@ result<pushed> push_once(const push_options& options, store::publisher& ring, co
   if (!staged) return complain_ring(staged.error()), said();
   out.version = std::move(*staged);
   out.upload_ms = ms_since(mark);
+  say_which_commit(ring, out.version, how.commit);
   if (options.stage_only) return out;
   mark = mono_now();
   // A commit of golden sets alone comes through the same pipeline, canary or not.
@@ -226,7 +244,7 @@ result<pushed> push_once(const push_options& options, store::publisher& ring, co
   if (out.unchanged) return out;
   auto request = request_of(options, ring, out.version, with->head.activation);
   if (!request) return said();
-  request->how = how;
+  request->approved_by = options.gate.approved_by;
   auto head = ring.activate(*request);
   if (!head && head.error().code == errc::not_found && ring.stage(input.source, how)) head = ring.activate(*request);  // a failover lost what was uploaded
   if (!head && head.error().code == errc::conflict) return std::unexpected(head.error());
@@ -250,6 +268,7 @@ int push(const push_options& options, bool json) {
   const auto build_ms = ms_since(begin);
   auto ring = connect_ring(options.ring);
   if (!ring || !sign_ring(*ring, options.signing, {.build = static_cast<unsigned>(store::key_role::build), .activate = options.stage_only ? 0 : activating})) return 1;
+  if (refused_as_revoked(*ring, policy::version_of(input->source), "nothing was uploaded")) return 1;
   auto done = push_once(options, *ring, *input, compiler);
   for (int i = 1; i < push_tries && !done && done.error().code == errc::conflict; ++i) done = push_once(options, *ring, *input, compiler);
   if (!done && done.error().code == errc::conflict) complain_ring(done.error());
@@ -270,7 +289,7 @@ int push(const push_options& options, bool json) {
   if (json) {
     const auto nodes = parse_bounded<nlohmann::ordered_json>(answers_json(waited));
     const nlohmann::ordered_json out = {{"ok", waited.reached}, {"version", done->version}, {"activation", policy::to_string(waited.head.activation)}, {"ring", options.ring.ring}, {"unchanged", done->unchanged}, {"nodes", nodes}, {"warnings", warnings},
-                                        {"gate", {{"verdict", rollout::to_string(done->gate.report.verdict)}, {"report", done->gate.report.digest}}},
+                                        {"gate", {{"verdict", rollout::to_string(done->gate.report.verdict)}, {"report", done->gate.report.digest}, {"skipped", rollout::skipped_checks(done->gate.report, done->gate.terms)}}},
                                         {"ms", {{"build", build_ms}, {"golden", done->golden_ms}, {"upload", done->upload_ms}, {"activate", done->activate_ms}, {"wait", wait_ms}}}};
     std::cout << out.dump(2) << '\n';
   } else {
@@ -298,6 +317,9 @@ void add_push(CLI::App& root, invocation& call) {
   command->add_option("--approved-by", options->gate.approved_by, "The second person, who agrees that rules may be weaker than those in force");
   command->add_option("--expected-change", options->gate.expected_change, "Why benign golden cases are decided otherwise than by what is in force");
   add_replay_options(*command, options->gate.replay);
+  command->add_option("--report", options->reports.json, "Write the gate's report to this file, as `sluice test --json` prints it; of a gate that fails it is kept in any case");
+  command->add_option("--html", options->reports.html, "Also as one page with charts");
+  command->add_option("--junit", options->reports.junit, "Also as JUnit XML");
   command->add_flag("--again", options->again, "Activate also a version that is live already and runs on every node")->excludes(stage_only)->excludes(canary);
   command->add_flag("--emergency", options->gate.emergency, "Without golden sets; never without schema, inline tests, self-test and cost bounds. Say why with --note");
   add_json(*command, call);

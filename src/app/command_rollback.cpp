@@ -7,6 +7,7 @@
 
 #include "bundle_input.hpp"
 #include "ended_by.hpp"
+#include "node_answers.hpp"
 #include "node_wait.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
@@ -27,7 +28,8 @@ struct rollback_options {
 result<bool> was_taken(store::publisher& ring, const store::head_record& entry) {
   const auto answers = ring.acknowledgements(entry.activation, entry.version);
   if (!answers) return std::unexpected(answers.error());
-  return answers->empty() || std::ranges::any_of(*answers, [](const store::acknowledgement& a) { return a.state != "NACK" || a.phase == "STORE"; });
+  const auto n = counted(*answers);
+  return n.refused == 0 || n.taken + n.open > 0;
 }
 
 // Why nothing goes back to it; "" when something may. A version that every node refused was never live, whatever the log says of it.

@@ -28,6 +28,7 @@ struct report_options {
 
 void print(const rollout::shadow_report& r) {
   std::cout << "version " << short_version(r.candidate) << " in shadow, " << rollout::span_of(r) << ", on " << r.nodes << (r.nodes == 1 ? " node\n" : " nodes\n");
+  if (!r.others.empty()) std::cout << rollout::choice_of(r) << '\n';
   std::cout << "judged " << r.judged << " exchanges, " << r.not_judged << " were shed; " << r.inexact << " inexact, in no rate\n";
   for (const auto& [why, n] : r.why_inexact) std::cout << "  inexact " << n << ": " << printable(why) << '\n';
   std::cout << "cost of an exchange: " << rollout::cost_of(r) << "\n\nwhat would change, with 95 % intervals:\n";
@@ -96,7 +97,7 @@ void add_shadow(CLI::App& root, invocation& call) {
   auto o = std::make_shared<report_options>();
   auto* command = shadow->add_subcommand("report", "What would change if the version in shadow were live: by rule, tenant and direction");
   add_from(*command, o->logs);
-  command->add_option("--candidate", o->candidate, "The version, or its first digits; by default the newest in shadow");
+  command->add_option("--candidate", o->candidate, "The version, or its first digits; by default the one of the newest record in shadow; the report names the others");
   command->add_option("--since", o->since, "From this time on: 2026-12-01, 2026-12-01T12:00:00Z, or how long ago: 10m");
   command->add_option("--until", o->until, "Before this time, written as for --since");
   command->add_option("--html", o->html, "Also as one page, into this file");

@@ -35,6 +35,7 @@ struct ring_state {
   std::vector<store::node_status> nodes;
   std::map<std::string, std::string> phases;  // by node: how it answered to the head; a node that has not is waited for
   std::optional<std::string> frozen;
+  std::vector<std::string> revoked;  // versions, sorted
   [[nodiscard]] std::string phase(const store::node_status& node) const {
     if (!head || !node.alive) return "-";
     const auto answer = phases.find(node.id);
@@ -64,6 +65,10 @@ result<ring_state> look(store::publisher& ring, bool verified) {
   auto frozen = ring.frozen();
   if (!frozen) return std::unexpected(frozen.error());
   out.frozen = std::move(*frozen);
+  auto revoked = ring.revoked();
+  if (!revoked) return std::unexpected(revoked.error());
+  out.revoked = std::move(*revoked);
+  std::ranges::sort(out.revoked);
   if (!out.head) return out;
   const auto answers = ring.acknowledgements(out.head->activation, out.head->version);
   if (!answers) return std::unexpected(answers.error());
@@ -81,11 +86,11 @@ nlohmann::ordered_json labels_of(const store::node_status& node) {
 }
 
 nlohmann::ordered_json to_json(const ring_state& is, const std::string& name) {
-  nlohmann::ordered_json out = {{"ring", name}, {"head", nullptr}, {"damage", damage_of(is).empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(damage_of(is))}, {"unheard", is.unheard.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(is.unheard)}, {"frozen", nullptr}, {"nodes", nlohmann::ordered_json::array()}};
+  nlohmann::ordered_json out = {{"ring", name}, {"head", nullptr}, {"damage", damage_of(is).empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(damage_of(is))}, {"unheard", is.unheard.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(is.unheard)}, {"frozen", nullptr}, {"revoked", is.revoked}, {"nodes", nlohmann::ordered_json::array()}};
   const auto& head = is.head;
   if (head) {
     out["head"] = {{"activation", policy::to_string(head->activation)}, {"version", head->version}, {"kind", head->kind},
-                   {"actor", head->actor}, {"note", head->note}, {"time", head->time}, {"signed_by", head->signed_by}, {"verified", is.verified && head->doubt.empty()}, {"commit", head->how.commit}, {"gate_report", head->how.gate_report}};
+                   {"actor", head->actor}, {"note", head->note}, {"time", head->time}, {"signed_by", head->signed_by}, {"verified", is.verified && head->doubt.empty()}, {"commit", head->how.commit}, {"gate_report", head->how.gate_report}, {"gate_verdict", head->how.gate_verdict}, {"skipped", head->how.skipped}};
   }
   if (head && head->canary) out["canary"] = {{"version", head->canary->version}, {"percent", head->canary->basis_points / 100.0}};
   out["shadow"] = head && !head->shadow.empty() ? nlohmann::ordered_json(head->shadow) : nullptr;
@@ -109,6 +114,34 @@ std::string unverified(const ring_state& is) {
   return "signed with key " + printable(is.head->signed_by) + ", unverified: --trust FILE (or SLUICE_TRUST) says whether it counts\n";
 }
 
+constexpr std::size_t revoked_shown = 5;
+
+// A version that is forbidden and decides all the same: a node that restarts has it no more.
+std::string told_of_revoked(const ring_state& is) {
+  std::string out, others;
+  std::size_t more = 0;
+  for (const auto& version : is.revoked) {
+    const auto& head = is.head;
+    const bool live = head && head->version == version, canary = head && head->canary && head->canary->version == version, shadow = head && head->shadow == version;
+    if (live || canary || shadow) {
+      out += "REVOKED: version " + short_version(version) + ", which is " + (live ? "live" : canary ? "the canary" : "in shadow") + ", may not be activated, and nodes delete it from their disks; " +
+             (live ? "sluice rollback leaves it" : "sluice abort ends it") + ", sluice unrevoke " + short_version(version) + " lets it be\n";
+    } else if (more++ < revoked_shown) {
+      others += (others.empty() ? "revoked: " : ", ") + short_version(version);
+    }
+  }
+  if (more > revoked_shown) others += " and " + std::to_string(more - revoked_shown) + " more (--json names all)";
+  return out + (others.empty() ? "" : others + "\n");
+}
+
+// Golden sets did not speak for it.
+std::string told_of_emergency(const store::head_record& head) {
+  if (!head.how.emergency) return {};
+  std::string skipped;
+  for (const auto& each : head.how.skipped) skipped += (skipped.empty() ? "" : ", ") + each;
+  return printable("EMERGENCY: the gate of version " + short_version(store::subject_of(head)) + " was not asked for " + (skipped.empty() ? "golden sets" : skipped)) + "\n";
+}
+
 // Whoever may write to Redis wrote what stands in it: each piece is made printable, so that it stays within its line.
 std::string summary(const ring_state& is, const std::string& name) {
   const auto& head = is.head;
@@ -116,9 +149,9 @@ std::string summary(const ring_state& is, const std::string& name) {
   const auto frozen = is.frozen ? "frozen: " + printable(*is.frozen) + "\n" : std::string();
   const bool lost = !head || head->doubt.starts_with("cannot be read");
   const auto damaged = damage.empty() ? unverified(is) : (lost ? "DAMAGED: " : "DOES NOT COUNT: ") + damage + "; nodes keep what they have, and the next push or rollback mends it\n";
-  if (!head) return (damage.empty() ? "ring " + name + ": nothing was ever activated\n" : "ring " + name + "\n" + damaged) + frozen;
+  if (!head) return (damage.empty() ? "ring " + name + ": nothing was ever activated\n" : "ring " + name + "\n" + damaged) + frozen + told_of_revoked(is);
   std::string out = "ring " + name + ": " + policy::to_string(head->activation) + " version " + short_version(head->version) + " (" + printable(head->kind + " by " + head->actor + ", " + head->time) + ")" +
-                    (head->note.empty() ? "" : ": " + printable(head->note)) + "\n" + damaged;
+                    (head->note.empty() ? "" : ": " + printable(head->note)) + "\n" + damaged + told_of_emergency(*head) + told_of_revoked(is);
   if (head->canary) {
     std::ostringstream percent;
     percent << head->canary->basis_points / 100.0;

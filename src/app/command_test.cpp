@@ -1,16 +1,13 @@
 // sluice test: the gate before a version goes live. What it judges by is in module rollout; here it is asked and shown.
 #include <CLI/CLI.hpp>
-#include <fstream>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "bundle_watch.hpp"
+#include "gate_report.hpp"
 #include "gate_run.hpp"
-#include "junit.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
-#include "sluice/base/foreign_json.hpp"
 #include "sluice/rollout/promotion.hpp"
 
 namespace sluice::app {
@@ -19,7 +16,8 @@ namespace {
 constexpr int exit_failed = 1, exit_insufficient = 3;
 
 struct options {
-  std::string path, against, day, junit, html;
+  std::string path, against, day;
+  report_files files;
   double false_positives_max = -1;  // below 0: not asked
   gate_request gate;
   bool watch = false;
@@ -28,6 +26,7 @@ struct options {
 int exit_code(rollout::verdict v) {
   switch (v) {
     case rollout::verdict::pass: return 0;
+    case rollout::verdict::emergency:  // what was not asked is not shown
     case rollout::verdict::insufficient: return exit_insufficient;
     case rollout::verdict::fail: return exit_failed;
   }
@@ -50,28 +49,6 @@ void print_text(const gate_run& run) {
   std::cout << '\n' << rollout::to_string(run.report.verdict) << "  version " << short_version(run.evidence.version) << ", report " << short_version(run.report.digest) << '\n';
 }
 
-bool write_file(const std::string& path, const std::string& bytes) {
-  std::ofstream file(path, std::ios::binary);
-  file << bytes;
-  file.close();
-  if (file) return true;
-  complain(path + " cannot be written", "may this user write there?");
-  return false;
-}
-
-bool write_reports(const options& asked, const bundle_input& input, const gate_run& run) {
-  if (!asked.html.empty() && !write_file(asked.html, rollout::to_html(run.report, run.evidence, run.terms))) return false;
-  if (asked.junit.empty()) return true;
-  junit_report report;
-  if (input.report.snapshot == nullptr) report.add(input.report.found);
-  report.add(run.report.rows, "gate");
-  report.add(run.evidence.tests, "inline tests");
-  report.add(run.evidence.results, "golden sets");
-  if (run.evidence.active) report.add(run.evidence.active->tests, "inline tests of the active bundle");
-  if (run.evidence.active) report.add(run.evidence.active->golden, "golden sets of the active bundle");
-  return write_file(asked.junit, report.xml());
-}
-
 struct tested {
   bundle_input input;
   gate_run done;
@@ -88,8 +65,8 @@ std::optional<tested> judged(const options& asked, bundle_compiler& compiler) {
     auto done = refused_gate(*input, today);
     return tested{std::move(*input), std::move(done)};
   }
-  std::optional<bundle_input> active;
-  if (!asked.against.empty() && !(active = need_bundle(asked.against, asked.day, compiler))) return std::nullopt;
+  std::optional<bundle_input> active;  // on nodes an exception ends while its version is live
+  if (!asked.against.empty() && !(active = need_bundle(asked.against, asked.day, compiler, held_against::passes, policy::expired_exceptions::leave_out))) return std::nullopt;
   auto request = asked.gate;
   if (asked.false_positives_max >= 0) request.false_positives_max = asked.false_positives_max;
   request.actor = actor_name(asked.gate.actor);
@@ -99,36 +76,17 @@ std::optional<tested> judged(const options& asked, bundle_compiler& compiler) {
   return tested{std::move(*input), std::move(*done)};
 }
 
-std::string as_json(const tested& all) {
-  auto document = parse_bounded<nlohmann::ordered_json>(rollout::to_json(all.done.report, all.done.evidence, all.done.terms), record_bounds);
-  document["promotion"] = nlohmann::ordered_json::array();
-  for (const auto& each : rollout::promotions(all.input.report.bundle, all.done.evidence.cases, all.done.evidence.results)) {
-    document["promotion"].push_back({{"rule", each.rule},
-                                     {"policy", each.policy},
-                                     {"verdict", to_string(each.shown)},
-                                     {"samples", each.samples},
-                                     {"samples_wanted", each.wanted.min_samples},
-                                     {"found", each.found},
-                                     {"harmless", each.harmless},
-                                     {"wrong", each.wrong},
-                                     {"fpr_upper95", each.fpr_upper95},
-                                     {"fpr_upper95_wanted", each.wanted.fpr_upper95},
-                                     {"days_wanted", each.wanted.min_days}});
-  }
-  return document.dump(2) + "\n";
-}
-
 int run(const options& asked, bool json) {
   bundle_compiler compiler = make_bundle_compiler();
   const auto all = judged(asked, compiler);
   if (!all) return exit_failed;
   if (json) {
-    std::cout << as_json(*all);
+    std::cout << report_json(all->input, all->done);
   } else if (all->input.report.snapshot != nullptr) {
     print_text(all->done);
     for (const auto& each : rollout::promotions(all->input.report.bundle, all->done.evidence.cases, all->done.evidence.results)) std::cout << told(each) << '\n';
   }
-  if (!write_reports(asked, all->input, all->done)) return exit_failed;
+  if (!write_reports(asked.files, all->input, all->done)) return exit_failed;
   return exit_code(all->done.report.verdict);
 }
 
@@ -176,11 +134,11 @@ void add_test(CLI::App& root, invocation& call) {
       ->add_option("--max-false-positives", asked->false_positives_max,
                    "highest rate of benign cases changed or blocked, shown with 95 % confidence, as 0.005")
       ->check(CLI::Range(0.0, 1.0));
-  auto* junit = command->add_option("--junit", asked->junit, "also write the results to this file, as JUnit XML");
+  auto* junit = command->add_option("--junit", asked->files.junit, "also write the results to this file, as JUnit XML");
   auto* watched = command->add_flag("--watch", asked->watch, "run again each time that a file of the bundle is saved, a line a run, until ctrl-C");
   watched->excludes(junit);
   add_replay_options(*command, asked->gate.replay);
-  command->add_option("--html", asked->html, "also write the report to this file, as one page with charts");
+  command->add_option("--html", asked->files.html, "also write the report to this file, as one page with charts");
   command->add_option("--now", asked->day, "take this day for today (expiry of exceptions and waivers), as 2026-12-31")->check(CLI::Validator(check_day, ""));
   add_json(*command, call);
   command->footer(

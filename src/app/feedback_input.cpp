@@ -2,6 +2,7 @@
 #include "feedback_input.hpp"
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -25,14 +26,15 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t entries_max = 100'000;
+constexpr const char* spool_file = "feedback.jsonl";
 constexpr milliseconds patience{10'000};
 
 bool is_url(const std::string& text) { return text.starts_with("http://") || text.starts_with("https://"); }
 
 result<http_answer> ask(const feedback_options& options, const std::string& url, const std::string& method, const std::string& body) {
-  http_request what{.method = method, .url = url + "/v1/feedback", .fields = {}, .body = body, .ca_file = options.ca_file};
+  http_request what{.method = method, .url = (url.ends_with('/') ? url.substr(0, url.size() - 1) : url) + "/v1/feedback", .fields = {}, .body = body, .ca_file = options.ca_file};
   if (!options.token_file.empty()) {
-    const auto token = read_secret(options.token_file, "--token-file");
+    const auto token = read_secret(options.token_file, "--spool-token-file");
     if (!token) return std::unexpected(token.error());
     what.fields.emplace_back("Authorization", "Bearer " + *token);
   }
@@ -41,10 +43,22 @@ result<http_answer> ask(const feedback_options& options, const std::string& url,
   return answer;
 }
 
+// Of a state directory, or of the folder of audit files that lies in one, as --from of other commands names it.
+std::string spool_in(const std::string& folder) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  const fs::path at(folder);
+  const auto above = fs::weakly_canonical(at, ignored).parent_path();
+  for (const auto& each : {at / spool_file, above / spool_file}) {
+    if (fs::exists(each, ignored)) return each.string();
+  }
+  return (at / spool_file).string();
+}
+
 result<std::vector<std::string>> lines_of_spool(const feedback_options& options, const std::string& from) {
   std::vector<std::string> out;
   if (!is_url(from)) {
-    const auto bytes = read_file(from + "/feedback.jsonl", "--spool");
+    const auto bytes = read_file(spool_in(from), "--spool");
     if (!bytes) return std::unexpected(bytes.error());
     for (std::size_t at = 0, end = 0; (end = bytes->find('\n', at)) != std::string::npos; at = end + 1) out.push_back(bytes->substr(at, end - at));
     return out;
@@ -98,10 +112,12 @@ void add_text(rollout::logged_decision& out, const audit::kept_exchange& text) {
 
 }  // namespace
 
-void add_feedback_options(CLI::App& command, feedback_options& options) {
+void add_feedback_options(CLI::App& command, feedback_options& options, bool reads_logs) {
   add_optional_ring(command, options.ring, "where all gateways' feedback is; also from SLUICE_REDIS");
-  command.add_option("--spool", options.spools, "Without Redis: a gateway's state directory, or the URL of its admin port; may be repeated");
-  command.add_option("--spool-token-file", options.token_file, "The admin ports' token");
+  // Where a command reads logs as well, --from, --token-file and --ca-file are theirs.
+  command.add_option(reads_logs ? "--spool" : "--spool,--from", options.spools, "Without Redis: a gateway's state directory or the folder of audit files in it, or the URL of its admin port; may be repeated");
+  command.add_option(reads_logs ? "--spool-token-file" : "--spool-token-file,--token-file", options.token_file, "The admin ports' token");
+  command.add_option(reads_logs ? "--spool-ca-file" : "--spool-ca-file,--ca-file", options.ca_file, "For https URLs: certificates to trust");
   command.add_option("--secret", options.secret_file, "The file with the gateway's master secret: opens notes and texts that are kept sealed");
 }
 

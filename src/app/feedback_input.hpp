@@ -17,7 +17,8 @@ struct feedback_options {
   std::string token_file, ca_file;
   std::string secret_file;            // opens notes and kept text
 };
-void add_feedback_options(CLI::App& command, feedback_options& options);
+// `reads_logs`: the command has add_decision_options too.
+void add_feedback_options(CLI::App& command, feedback_options& options, bool reads_logs);
 // Nothing: it was complained about.
 [[nodiscard]] std::optional<std::vector<rollout::feedback_entry>> read_feedback_entries(const feedback_options& options);
 // A label goes where entries come from.

@@ -147,6 +147,8 @@ bundle_patch patch_of(const bundle_input& bundle, const rollout::proposal& what)
   const auto file_of = [&](const std::string& path) { return std::ranges::find(out.patched.files, path, &policy::source_file::path); };
   for (const auto& each : what.exceptions) {
     const auto* rule = rule_of(bundle.report.bundle, each);
+    // Of an export that was taken over before: as a case that is there, it is not added again.
+    if (rule != nullptr && !each.id.empty() && std::ranges::find(rule->exceptions, each.id, &policy::exception_spec::id) != rule->exceptions.end()) continue;
     const auto file = rule == nullptr ? out.patched.files.end() : file_of(rule->place.file);
     const auto at = file == out.patched.files.end() ? std::nullopt : spot_in(lines_of(file->bytes), *rule);
     if (const auto why = obstacle(bundle.report.bundle, rule, each, at.has_value()); !why.empty()) {

@@ -14,6 +14,7 @@ namespace sluice::app {
           .gate_report = gate.report.digest,
           .gate_verdict = std::string(rollout::to_string(gate.report.verdict)),
           .emergency = asked.emergency,
+          .skipped = rollout::skipped_checks(gate.report, gate.terms),
           .weaker = weaker,
           .ring = std::move(ring),
           .against = std::move(against),

@@ -215,6 +215,19 @@ std::optional<std::string> staged_version(store::publisher& ring, const std::str
   return found;
 }
 
+bool refused_as_revoked(store::publisher& ring, const std::string& version, const std::string& so) {
+  const auto revoked = ring.revoked();
+  if (!revoked) return complain_ring(revoked.error()), true;
+  if (std::ranges::find(*revoked, version) == revoked->end()) return false;
+  std::string by;
+  if (const auto stops = ring.stops(0)) {
+    const auto last = std::ranges::find_if(*stops, [&](const store::ring_stop& s) { return s.kind == "revoke" && s.version == version; });
+    if (last != stops->end()) by = ", by " + printable(last->actor) + " at " + printable(last->time) + (last->note.empty() ? "" : " (" + printable(last->note) + ")");
+  }
+  complain("version " + short_version(version) + " is revoked" + by + ", so it may not be activated: " + so, "where it may go live after all: sluice unrevoke " + short_version(version) + " --note WHY; otherwise change what was wrong in it, which makes another version");
+  return true;
+}
+
 // One line: Redis says in it what others wrote there.
 void complain_ring(const error& why) { complain(printable(why.message), advice_on(why.message)); }
 

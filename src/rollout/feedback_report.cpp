@@ -49,10 +49,13 @@ std::string people(const reviewed_decision& of) {
   return out;
 }
 
-std::string exception_yaml(const reviewed_decision& of, const acted_rule& rule, const proposal_options& how) {
+// Whose decision it was: a label alone names no tenant, and its record does.
+const std::string& tenant_of(const reviewed_decision& of, const logged_decision& logged) { return of.tenant.empty() ? logged.tenant : of.tenant; }
+
+std::string exception_yaml(const reviewed_decision& of, const std::string& tenant, const std::string& id, const acted_rule& rule, const proposal_options& how) {
   const auto until = rfc3339(how.today + std::chrono::days(how.days)).substr(0, 10);
-  const auto scope = of.tenant.empty() ? std::string() : ", when: {tenant: [" + json_quoted(of.tenant) + "]}";
-  return "{id: feedback-" + short_id(of.decision) + "-" + rule.rule + scope + ", match: {keywords: [" + json_quoted(rule.value) + "]}, reason: " +
+  const auto scope = tenant.empty() ? std::string() : ", when: {tenant: [" + json_quoted(tenant) + "]}";
+  return "{id: " + id + scope + ", match: {keywords: [" + json_quoted(rule.value) + "]}, reason: " +
          json_quoted("reported as a false positive, and " + people(of) + " agree") + ", owner: " + json_quoted(of.labels.front().by) + ", ticket: " +
          json_quoted("decision " + of.decision) + ", expires: " + until + "}";
 }
@@ -60,7 +63,7 @@ std::string exception_yaml(const reviewed_decision& of, const acted_rule& rule, 
 std::string golden_case_line(const reviewed_decision& of, const logged_decision& logged, const std::string& side, const std::string& text) {
   const bool wrongly_acted = of.settled == judgement::false_positive;
   json made = {{"id", "feedback-" + short_id(of.decision)}, {"set", wrongly_acted ? "must_pass" : "must_block"}, {"slice", {"feedback"}}};
-  if (!of.tenant.empty()) made["context"] = {{"tenant", of.tenant}};
+  if (const auto& tenant = tenant_of(of, logged); !tenant.empty()) made["context"] = {{"tenant", tenant}};
   made[side] = text;
   if (wrongly_acted) {
     auto rules = json::array();
@@ -191,7 +194,13 @@ proposal propose(std::span<const reviewed_decision> reviewed, std::span<const lo
     std::set<std::string> done;
     for (const auto& rule : decision->rules) {
       if (!rule.enforced || rule.direction != side || rule.value.empty() || !done.insert(rule.rule).second) continue;
-      out.exceptions.push_back({.rule = rule.rule, .policy = rule.policy, .value = rule.value, .yaml = exception_yaml(each, rule, how)});
+      const auto& tenant = tenant_of(each, *decision);
+      if (tenant.empty() && !how.for_everybody) {
+        out.left_out.push_back(each.decision + ": no tenant is known, so an exception of rule " + rule.rule + " would hold for everybody: none is proposed (--for-everybody does); its golden case is in the patch");
+        continue;
+      }
+      const auto id = "feedback-" + short_id(each.decision) + "-" + rule.rule;
+      out.exceptions.push_back({.rule = rule.rule, .policy = rule.policy, .value = rule.value, .yaml = exception_yaml(each, tenant, id, rule, how), .id = id});
     }
   }
   return out;

@@ -11,7 +11,7 @@ namespace sluice::rollout {
 namespace {
 
 constexpr std::array<std::string_view, 6> status_words = {"pass", "skipped", "warning", "waived", "INSUFFICIENT", "FAIL"};
-constexpr std::array<std::string_view, 3> verdict_words = {"PASS", "INSUFFICIENT", "FAIL"};
+constexpr std::array<std::string_view, 4> verdict_words = {"PASS", "EMERGENCY", "INSUFFICIENT", "FAIL"};
 
 bool over(const std::string& day, wall_time today) {
   const auto begin = parse_time(day);
@@ -107,10 +107,19 @@ void lack(check_row& row, bool demanded, finding made) {
   add(row, std::move(made));
 }
 
+std::vector<std::string> skipped_checks(const gate_report& report, const gate_terms& terms) {
+  std::vector<std::string> out;
+  if (!terms.emergency) return out;
+  for (const check_row& row : report.rows) {
+    if (row.status == status::skipped) out.push_back(row.check);
+  }
+  return out;
+}
+
 gate_report judge(const gate_evidence& evidence, const gate_terms& terms) {
   gate_report out;
   out.rows = judged(evidence, terms);
-  out.verdict = verdict::pass;
+  out.verdict = terms.emergency ? verdict::emergency : verdict::pass;
   for (check_row& row : out.rows) {
     waive(row, terms);
     if (row.status == status::fail) out.verdict = verdict::fail;

@@ -173,7 +173,8 @@ bool weaker(const policy::bundle_ast& was, const policy::bundle_ast& now) {
 check_row judge_weakening(const gate_evidence& evidence, const gate_terms& terms) {
   if (!evidence.active) return without_active("weakening");
   const auto& change = evidence.active->change;
-  check_row row{.check = "weakening", .summary = std::string(to_string(change.effect)) + " than version " + evidence.active->version.substr(0, 12), .findings = {}};
+  const bool certain = change.effect == policy::effect::weaker;
+  check_row row{.check = "weakening", .summary = std::string(certain ? "WEAKER" : "may be weaker") + " than version " + evidence.active->version.substr(0, 12), .findings = {}};
   const auto less = loosened(evidence.active->gate, evidence.gate);
   if (change.effect < policy::effect::may_weaken && less.empty()) {
     row.summary = change.effect == policy::effect::none ? "nothing that decides changed" : "nothing is weaker than in version " + evidence.active->version.substr(0, 12);

@@ -17,7 +17,7 @@ body{margin:0 auto;padding:1rem;max-width:72rem;font:16px/1.5 system-ui,sans-ser
 h1{font-size:1.5rem;margin:.5rem 0}h2{font-size:1.15rem;margin:2rem 0 .5rem}
 code{font:.85em ui-monospace,monospace;overflow-wrap:anywhere}td:first-child code{overflow-wrap:normal}.cases{color:var(--soft)}
 .verdict{display:inline-block;padding:.1rem .6rem;border:2px solid;border-radius:.4rem;font-weight:700}
-.pass{color:var(--good)}.FAIL{color:var(--bad)}.INSUFFICIENT,.warning,.waived{color:var(--doubt)}.skipped{color:var(--soft)}
+.pass{color:var(--good)}.FAIL{color:var(--bad)}.INSUFFICIENT,.EMERGENCY,.warning,.waived{color:var(--doubt)}.skipped{color:var(--soft)}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
 td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}

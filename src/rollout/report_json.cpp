@@ -106,7 +106,10 @@ json document_of(const gate_report& report, const gate_evidence& evidence, const
   }
   if (!terms.approved_by.empty()) out["approved_by"] = terms.approved_by;
   if (!terms.expected_change.empty()) out["expected_change"] = terms.expected_change;
-  if (terms.emergency) out["emergency"] = true;
+  if (terms.emergency) {
+    out["emergency"] = true;
+    out["skipped"] = skipped_checks(report, terms);
+  }
   if (evidence.replayed) {
     json changed = json::array();
     for (const auto& each : evidence.replayed->changes) {

@@ -144,13 +144,16 @@ void shadow_reading::judged(const std::string& line) {
   const auto j = parse_bounded<json>(line, record_bounds);
   if (!j.is_object() || word(j, "event") != "shadow" || word(j, "id").empty()) return;
   const auto version = word(j, "version");
+  const auto time = parse_time(word(j, "time"));
+  auto& one = all_[version];
+  ++one.judged;
+  if (time && (!one.last || *time > *one.last)) one.last = *time;
   if (!version.starts_with(wanted_)) return;
   newest_ = version;
   auto& of = candidates_[version];
   auto& report = of.report;
   const auto id = word(j, "id"), tenant = word(member(j, "context"), "tenant");
   if (!of.ids.insert(id).second) return;
-  const auto time = parse_time(word(j, "time"));
   if (time && (!report.from || *time < *report.from)) report.from = *time;
   if (time && (!report.to || *time > *report.to)) report.to = *time;
   of.nodes.insert(word(j, "node"));
@@ -253,14 +256,30 @@ void shadow_reading::promote(const policy::bundle_ast& bundle, per_candidate& fr
   }
 }
 
+namespace {
+
+std::string named_in(const std::map<std::string, other_candidate>& all) {
+  std::string out;
+  for (const auto& [version, each] : all) out += (out.empty() ? "" : ", ") + version.substr(0, 12);
+  return out;
+}
+
+}  // namespace
+
 result<shadow_report> shadow_reading::finish(const policy::bundle_ast* bundle) {
   const auto at = candidates_.find(newest_);
   if (at == candidates_.end()) {
-    return fail(errc::not_found, wanted_.empty() ? "no version was judged in shadow in these logs" : "no version in shadow in these logs begins with '" + wanted_ + "'");
+    return fail(errc::not_found, wanted_.empty() ? "no version was judged in shadow in these logs" : "no version in shadow in these logs begins with '" + wanted_ + "'" + (all_.empty() ? "" : "; there are " + named_in(all_)));
   }
   auto& of = at->second;
   auto& report = of.report;
   report.candidate = newest_;
+  report.was_named = !wanted_.empty();
+  for (auto& [version, each] : all_) {
+    const auto read = candidates_.find(version);  // there a record that was read twice is one
+    if (version != newest_) report.others.push_back({.version = version, .judged = read != candidates_.end() ? read->second.report.judged : each.judged, .last = each.last});
+  }
+  std::ranges::sort(report.others, std::ranges::greater(), &other_candidate::last);
   report.live.assign(of.live.begin(), of.live.end());
   std::ranges::sort(report.live);
   report.nodes = of.nodes.size();

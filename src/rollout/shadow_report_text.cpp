@@ -52,13 +52,24 @@ std::string asked(const shadow_promotion& p) {
          std::to_string(p.hits) + ": at most " + percent(p.upper95) + " wrong if all were, wanted " + percent(p.wanted.fpr_upper95);
 }
 
+std::string choice_of(const shadow_report& r) {
+  if (r.others.empty()) return {};
+  std::string out = r.was_named ? "it was named; also in shadow meanwhile:" : "it is the one that was in shadow last; also in shadow meanwhile:";
+  for (const auto& each : r.others) {
+    out += (&each == &r.others.front() ? " " : ", ") + each.version.substr(0, 12) + " (" + std::to_string(each.judged) + (each.judged == 1 ? " exchange" : " exchanges") + (each.last ? ", the last at " + rfc3339(*each.last) : "") + ")";
+  }
+  return out + "; --candidate VERSION names another";
+}
+
 std::string cost_of(const shadow_report& r) {
   return "p50 " + std::to_string(r.us_p50) + " µs, p99 " + std::to_string(r.us_p99) + " µs" +
          (r.times_live > 0 ? ", " + times(r.times_live) + " times the live version's (" + std::to_string(r.compared) + " compared)" : "");
 }
 
 std::string to_json(const shadow_report& r) {
-  ordered_json out = {{"candidate", r.candidate}, {"live", r.live}, {"from", r.from ? ordered_json(rfc3339(*r.from)) : nullptr}, {"to", r.to ? ordered_json(rfc3339(*r.to)) : nullptr},
+  auto others = ordered_json::array();
+  for (const auto& each : r.others) others.push_back({{"version", each.version}, {"judged", each.judged}, {"last", each.last ? ordered_json(rfc3339(*each.last)) : nullptr}});
+  ordered_json out = {{"candidate", r.candidate}, {"chosen", r.was_named ? "named" : "newest"}, {"others", others}, {"live", r.live}, {"from", r.from ? ordered_json(rfc3339(*r.from)) : nullptr}, {"to", r.to ? ordered_json(rfc3339(*r.to)) : nullptr},
                       {"nodes", r.nodes}, {"judged", r.judged}, {"exact", r.total.n}, {"inexact", r.inexact}, {"shed", r.not_judged}, {"why_inexact", r.why_inexact}, {"total", json_of(r.total)}};
   out["directions"] = out["tenants"] = ordered_json::object();
   for (const auto& [name, c] : r.by_direction) out["directions"][name] = json_of(c);
@@ -127,6 +138,7 @@ std::string to_html(const shadow_report& r) {
   const auto digest = [&out](const char* name, const std::string& value) { out += std::string("<dt>") + name + "</dt><dd><code>" + escaped(value) + "</code></dd>"; };
   digest("version", r.candidate);
   for (const auto& live : r.live) digest("live", live);
+  if (!r.others.empty()) fact("why this one", choice_of(r));
   fact("time", span_of(r));
   fact("nodes", std::to_string(r.nodes));
   fact("judged", std::to_string(r.judged) + " exchanges, " + std::to_string(r.not_judged) + " shed");

@@ -12,6 +12,8 @@
 #include <filesystem>
 #include <string_view>
 
+#include "sluice/base/durable_file.hpp"
+
 namespace sluice::store {
 namespace fs = std::filesystem;
 namespace {
@@ -103,6 +105,21 @@ result<policy::bundle_source> load_directory(const std::string& directory, const
   if (why) return fail(errc::not_found, "the bundle folder " + directory + " cannot be read: " + why.message());
   if (!fs::is_directory(root)) return fail(errc::invalid_argument, directory + " is no folder; a bundle is a folder with a bundle.yaml");
   return reader(std::move(root), bounds).read();
+}
+
+result<void> write_directory(const policy::bundle_source& source, const std::string& directory) {
+  std::error_code why;
+  if (!fs::create_directory(directory, why)) return fail(errc::io, "the folder " + directory + " cannot be made: " + (why ? why.message() : "it is there already"));
+  for (const auto& f : source.files) {
+    const fs::path path(f.path);
+    const bool leaves = path.empty() || path.is_absolute() || path.lexically_normal().string() != f.path || !path.has_filename() || *path.begin() == ".." || f.path.contains('\0');
+    if (leaves) return fail(errc::integrity, "the path of a file of this bundle is not plain, so it was not written");
+    const auto to = fs::path(directory) / path;
+    fs::create_directories(to.parent_path(), why);
+    if (why) return fail(errc::io, "the folder " + to.parent_path().string() + " cannot be made: " + why.message());
+    if (auto done = write_file(to.string(), f.bytes, {.synced = false}); !done) return done;
+  }
+  return {};
 }
 
 }  // namespace sluice::store

@@ -161,6 +161,7 @@ result<activation_record> publisher::impl::next(const activate_request& what, ac
   const auto& subject = subject_of(what);
   r.how = made(what, subject == what.version ? placing{.ring = ring, .over = r.previous, .back = r.back} : placing{.ring = ring, .over = what.version}, r.manifest_of(subject));
   r.how.benign = {};
+  if (!what.approved_by.empty()) r.how.approved_by = what.approved_by;
   // Another server, or one that lost its tail: two contents could get one number, so the epoch is raised.
   const bool other_server = last && !last->replid.empty() && last->replid != server->id;
   const bool behind = highest > top->head || top->lost();
@@ -257,6 +258,7 @@ result<std::string> publisher::impl::stage(const policy::bundle_source& source, 
 
 head_record to_head(const activation_record& r) {
   head_record out{.record = digest_of(r), .activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .how = r.how, .canary = r.with.canary, .shadow = r.with.shadow, .demoted = r.with.demoted, .shown = r.with.shown, .back = r.back, .manifest = r.manifest_of(r.version)};
+  out.subject_manifest = r.manifest_of(subject_of(out));
   const auto rule = std::ranges::find(r.with.rearmed_rules, r.activation, &rearming::at);
   out.rearmed = r.with.rearmed == r.activation || rule != r.with.rearmed_rules.end();
   if (rule != r.with.rearmed_rules.end()) out.rearmed_rule = rule->rule;
@@ -281,7 +283,7 @@ bool goes_on(const std::string& kind) { return kind != "activate" && kind != "ro
 error explained(const error& why) {
   const auto& said = why.message;
   if (said.starts_with("FROZEN")) return {errc::refused, "the ring is frozen (" + said.substr(7) + "); only what takes harm away passes: a rollback to a version that was made live before the one that is, an abort, a demotion"};
-  if (said.starts_with("REVOKED")) return {errc::refused, "the version is revoked and may not be activated"};
+  if (said.starts_with("REVOKED version ")) return {errc::refused, "version " + said.substr(16, 12) + " is revoked and may not be activated, so nothing was changed; to take the revocation back: sluice unrevoke " + said.substr(16, 12)};
   if (said.starts_with("NOTSTAGED")) return {errc::not_found, "the version is not in Redis; push it again"};
   if (said.starts_with("NOREPLICAS")) return {errc::refused, "Redis has too few replicas to keep it (min-replicas-to-write), so it was not activated: " + said};
   if (said.starts_with("OOM")) return {errc::refused, "Redis has no memory left (maxmemory), so nothing was changed; what is live stays: " + said};

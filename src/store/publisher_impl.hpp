@@ -87,7 +87,7 @@ struct publisher::impl {
   [[nodiscard]] std::string pinned(const std::string& version);
   [[nodiscard]] result<void> write(const activation_record& r, const activate_request& what, const activate_context& seen);
   // Makes of answers that a node's own heartbeat does not bear out ones that are still to come: state PENDING, phase UNCONFIRMED.
-  [[nodiscard]] result<void> only_own_words(std::vector<acknowledgement>& answers, policy::activation of);
+  [[nodiscard]] result<void> only_own_words(std::vector<std::vector<acknowledgement>>& answers, const std::vector<head_record>& of);
   // For what stands at the top and has no successor: `why`, and how exactly that is taken away.
   [[nodiscard]] error nothing_follows(const ring_top& top, const std::string& why);
   // errc::integrity: an entry of the log cannot be read, or the newest are missing; `head`: the two numbers of the head's own fields.

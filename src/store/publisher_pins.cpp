@@ -11,7 +11,11 @@ namespace {
 
 constexpr int pin_tries = 10;  // each time another publisher staged the same version meanwhile
 
-int rank_of(const provenance& how) { return how.gate_report.empty() ? 0 : how.gate_verdict != "PASS" ? 1 : how.emergency ? 2 : 3; }
+int rank_of(const provenance& how) {
+  if (how.gate_report.empty()) return 0;
+  if (how.emergency) return how.gate_verdict == "PASS" || how.gate_verdict == "EMERGENCY" ? 2 : 1;
+  return how.gate_verdict == "PASS" ? 3 : 1;
+}
 
 // Who was not told which keys count sees only that there is one.
 bool built_by_who_may(const manifest& of, const std::optional<trust>& by, bool told) {

@@ -1,13 +1,12 @@
 // What a publisher reads of a ring, and what it may write beside activations. See publisher.hpp.
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
-#include "approval.hpp"
 #include "publisher_impl.hpp"
 #include "ring_scripts.hpp"
 #include "stream_reader.hpp"
 #include "sluice/base/foreign_json.hpp"
-#include "sluice/crypto/digest.hpp"
 
 namespace sluice::store {
 using nlohmann::json;
@@ -205,42 +204,78 @@ result<publisher::nodes_ahead> publisher::ahead_of(const head_record& head) {
   return top->record && top->record->activation == head.activation ? out : nodes_ahead{};
 }
 
-result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activation of, const std::string& version) {
-  auto all = impl_->through_failover([&] { return impl_->redis.command({"HGETALL", impl_->keys.ack(of)}); });
-  if (!all) return std::unexpected(all.error());
+namespace {
+
+// The answers to one activation. A ring that was emptied may count the same number again before its nodes are heard: what answered the record before
+// says nothing of this one.
+std::vector<acknowledgement> answers_in(const redis_reply& all, const std::string& version) {
   std::vector<acknowledgement> out;
-  for (std::size_t i = 0; i + 1 < all->items.size(); i += 2) {
-    const auto j = parse_bounded<json>(all->items[i + 1].text);
+  for (std::size_t i = 0; i + 1 < all.items.size(); i += 2) {
+    const auto j = parse_bounded<json>(all.items[i + 1].text);
     if (!j.is_object()) continue;
-    acknowledgement a{all->items[i].text, word(j, "state"), word(j, "phase"), word(j, "message"), word(j, "rule"), word(j, "version")};
-    // A ring that was emptied may count the same number again before its nodes are heard: what answered the record before says nothing of this one.
+    acknowledgement a{all.items[i].text, word(j, "state"), word(j, "phase"), word(j, "message"), word(j, "rule"), word(j, "version")};
     if (!version.empty() && !a.version.empty() && a.version != version) continue;
     a.compile = milliseconds(std::min<std::uint64_t>(natural(j, "compile_ms"), number_max));
     a.kept = demotions_from(member(j, "kept"));
     out.push_back(std::move(a));
   }
+  return out;
+}
+
+// All nodes write the answers to an activation into one key, and each its own word into a key of its own (`said`). What that does not say of itself
+// is no answer yet, whoever wrote it.
+bool is_its_own(const acknowledgement& a, policy::activation of, const redis_reply& said) {
+  if (said.items.size() != 2) return false;
+  const auto &answer = said.items[0].text, &build = said.items[1].text;
+  if (answer.empty()) return !build.empty();  // a release that says nothing there
+  const auto space = answer.find(' ');
+  const auto number = space == std::string::npos ? std::nullopt : parse_activation(answer.substr(0, space));
+  return number && (*number > of || (*number == of && answer.substr(space + 1) == a.state));
+}
+
+}  // namespace
+
+result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activation of, const std::string& version) {
+  head_record one;
+  one.activation = of;
+  one.version = version;
+  auto out = acknowledgements({one});
+  return out ? result<std::vector<acknowledgement>>(std::move(out->front())) : std::unexpected(out.error());
+}
+
+result<std::vector<std::vector<acknowledgement>>> publisher::acknowledgements(const std::vector<head_record>& of) {
+  constexpr std::size_t page = 500;  // a pipeline of more holds its replies in memory all at once
+  std::vector<std::vector<acknowledgement>> out;
+  for (std::size_t begin = 0; begin < of.size(); begin += page) {
+    std::vector<redis_command> asks;
+    for (std::size_t i = begin; i < std::min(of.size(), begin + page); ++i) asks.push_back({"HGETALL", impl_->keys.ack(of[i].activation)});
+    const auto all = impl_->through_failover([&] { return impl_->redis.pipeline(asks); });
+    if (!all) return std::unexpected(all.error());
+    for (const auto& each : *all) {
+      if (each.kind == redis_reply::kind::error) return fail(errc::refused, "reading what nodes answered: " + each.text);
+      out.push_back(answers_in(each, of[out.size()].version));
+    }
+  }
   if (auto done = impl_->only_own_words(out, of); !done) return std::unexpected(done.error());
   return out;
 }
 
-// All nodes write the answers to an activation into one key, and each its own word into a key of its own. What that does not say of itself is
-// no answer yet, whoever wrote it.
-result<void> publisher::impl::only_own_words(std::vector<acknowledgement>& answers, policy::activation of) {
+result<void> publisher::impl::only_own_words(std::vector<std::vector<acknowledgement>>& answers, const std::vector<head_record>& of) {
+  std::map<std::string, redis_reply> said;  // by node
+  for (const auto& each : answers) {
+    for (const auto& a : each) said.try_emplace(a.node);
+  }
   std::vector<redis_command> asks;
-  for (const auto& a : answers) asks.push_back({"HMGET", keys.node(a.node), "answer", "build"});
-  const auto own = redis.pipeline(asks);
+  for (const auto& [node, none] : said) asks.push_back({"HMGET", keys.node(node), "answer", "build"});
+  auto own = redis.pipeline(asks);
   if (!own) return std::unexpected(own.error());
+  for (std::size_t i = 0; auto& [node, reply] : said) reply = std::move((*own)[i++]);
   for (std::size_t i = 0; i < answers.size(); ++i) {
-    auto& a = answers[i];
-    const auto& said = (*own)[i].items;
-    if (a.state == "PENDING") continue;
-    const bool older = said.size() == 2 && said[0].text.empty() && !said[1].text.empty();  // a release that says nothing there
-    const auto space = said.size() == 2 ? said[0].text.find(' ') : std::string::npos;
-    const auto number = space == std::string::npos ? std::nullopt : parse_activation(said[0].text.substr(0, space));
-    const bool its_own = number && (*number > of || (*number == of && said[0].text.substr(space + 1) == a.state));
-    if (older || its_own) continue;
-    a.state = "PENDING";
-    a.phase = "UNCONFIRMED";
+    for (auto& a : answers[i]) {
+      if (a.state == "PENDING" || is_its_own(a, of[i].activation, said.at(a.node))) continue;
+      a.state = "PENDING";
+      a.phase = "UNCONFIRMED";
+    }
   }
   return {};
 }
@@ -258,35 +293,6 @@ result<std::vector<std::string>> publisher::staged() {
   std::vector<std::string> out;
   for (const auto& m : members->items) out.push_back(m.text);
   return out;
-}
-
-bool publisher::owes_approval(const std::string& version) {
-  const auto by = impl_->whom();
-  if (!by) return false;
-  const auto top = read_top(impl_->redis, impl_->keys);
-  const auto manifest = fetch_manifest(impl_->redis, impl_->keys, version, *by, now().wall, {}, top && top->record ? top->record->manifest_of(version) : std::string());
-  const bool live = top && top->record && top->record->version == version;
-  const auto as = live ? std::optional(placing{.ring = impl_->ring, .over = top->record->previous, .back = top->record->back}) : std::nullopt;
-  return !manifest || store::owes_approval(*manifest, *by, now().wall, as);
-}
-
-bool publisher::approved(const std::string& version) {
-  const auto by = impl_->whom();
-  const auto manifest = by ? fetch_manifest(impl_->redis, impl_->keys, version, *by, now().wall, {}, impl_->pinned(version)) : fail(errc::not_found, "");
-  return manifest && check_approval(*by, manifest->signed_as, now().wall, "it");
-}
-
-// Signed is what was asked about, and nothing is written over what Redis has by then.
-result<provenance> publisher::approve(const std::string& version, const crypto::signing_key& key) {
-  const auto manifest_key = impl_->keys.manifest(version);
-  const auto pinned = impl_->pinned(version);
-  auto text = impl_->redis.command({"HGET", manifest_key, pinned.empty() ? "manifest" : pinned});
-  if (text && text->kind != redis_reply::kind::text) text = impl_->redis.command({"HGET", manifest_key, "manifest"});
-  if (!text) return std::unexpected(text.error());
-  const auto approved = approve_manifest(text->text, version, "Redis", publisher_trust(impl_->trusted, {}, {}), key);
-  if (!approved) return std::unexpected(approved.error());
-  const auto done = impl_->redis.command({"EVAL", std::string(approve_script), "1", manifest_key, text->text, approved->text, crypto::sha256_hex(approved->of.signed_as.payload)});
-  return done ? result<provenance>(approved->of.how) : std::unexpected(done.error());
 }
 
 result<policy::bundle_source> publisher::fetch(const std::string& version) {

@@ -19,11 +19,11 @@ std::string entry_of(std::string kind, std::string version, std::string actor, s
 
 }  // namespace
 
-result<void> publisher::freeze(const std::string& note, const std::string& actor) {
+result<std::string> publisher::freeze(const std::string& note, const std::string& actor) {
   const auto& x = *impl_;
   const auto shown = actor.empty() ? note : note + " (" + actor + ")";
   const auto done = impl_->redis.command({"EVAL", std::string(freeze_script), "2", x.keys.freeze(), x.keys.stops(), shown, entry_of("freeze", "", actor, note)});
-  return done ? result<void>() : std::unexpected(done.error());
+  return done ? result<std::string>(done->text) : std::unexpected(done.error());
 }
 
 result<void> publisher::thaw(const std::string& actor) {

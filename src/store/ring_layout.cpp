@@ -41,11 +41,21 @@ std::string to_json(const activation_record& r) {
   if (r.back) out["back"] = true;
   if (!r.manifests.empty()) out["manifests"] = r.manifests;
   if (!r.how.gate_report.empty()) out["made"] = {{"verdict", r.how.gate_verdict}, {"emergency", r.how.emergency}, {"weaker", r.how.weaker}, {"approved_by", r.how.approved_by}, {"against", r.how.against}};
+  if (!r.how.gate_report.empty() && !r.how.skipped.empty()) out["made"]["skipped"] = r.how.skipped;
   if (!with.shown.empty()) out["shown"] = parse_bounded<json>(to_json(with.shown));
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 namespace {
+
+// What an emergency skipped; an older release called its verdict PASS, and said no more than that it was one.
+void read_emergency(const json& from, provenance& out) {
+  out.emergency = truth(from, "emergency");
+  if (out.emergency && out.gate_verdict == "PASS") out.gate_verdict = "EMERGENCY";
+  for (const auto& each : member(from, "skipped")) {
+    if (each.is_string()) out.skipped.push_back(each.get<std::string>());
+  }
+}
 
 bool read_canary(const json& j, std::optional<canary_version>& out) {
   const auto at = j.find("canary");
@@ -109,7 +119,7 @@ result<activation_record> parse_record(const std::string& text) {
     r.how.gate_verdict = word(*made, "verdict");
     r.how.approved_by = word(*made, "approved_by");
     r.how.against = word(*made, "against");
-    r.how.emergency = truth(*made, "emergency");
+    read_emergency(*made, r.how);
     r.how.weaker = truth(*made, "weaker");
   }
   const auto& manifests = member(j, "manifests");
@@ -181,6 +191,7 @@ std::string manifest_json(const policy::bundle_source& source, const std::string
   json gate = nullptr;
   if (!how.gate_report.empty()) {
     gate = {{"report", how.gate_report}, {"verdict", how.gate_verdict}, {"emergency", how.emergency}, {"weaker", how.weaker}, {"approved_by", how.approved_by}};
+    if (!how.skipped.empty()) gate["skipped"] = how.skipped;
     if (how.benign.all.of > 0) gate["benign"] = parse_bounded<json>(to_json(how.benign));
   }
   json held = nullptr;
@@ -203,51 +214,13 @@ provenance read_provenance(const json& manifest) {
   out.gate_report = word(*gate, "report");
   out.gate_verdict = word(*gate, "verdict");
   out.approved_by = word(*gate, "approved_by");
-  out.emergency = truth(*gate, "emergency");
+  read_emergency(*gate, out);
   out.weaker = truth(*gate, "weaker");
   if (const auto benign = gate->find("benign"); benign != gate->end()) out.benign = shown_from(benign->dump());
   return out;
 }
 
-// What a node demands of a version beside its signature.
-result<void> check_provenance(const manifest& of, const trust& whom, wall_time now, const std::string& what, const std::optional<placing>& as) {
-  if (whom.gate && (of.how.gate_report.empty() || of.how.gate_verdict != "PASS")) {
-    return fail(errc::integrity, what + (of.how.gate_report.empty() ? " names no gate report" : " did not pass its gate (" + of.how.gate_verdict + ")") +
-                                     ", and this node requires one (policy.trust.require_gate); sluice push runs it");
-  }
-  if (!whom.approval || (as && (as->back || !as->decides))) return {};
-  const auto otherwise = of.how.weaker || !as ? std::string() : held_otherwise(of, *as);
-  if (!of.how.weaker && otherwise.empty()) return {};
-  const auto approved = check_approval(whom, of.signed_as, now, what);
-  if (approved) return {};
-  const bool archived = as && as->archived;
-  const std::string approve = archived ? "whoever may: sluice approve --archive, and serve that file" : "whoever may: sluice approve";
-  if (otherwise.empty()) return fail(approved.error().code, approved.error().message + "; " + approve);
-  return fail(approved.error().code, what + " was held against " + otherwise + ", so it may be weaker, and no second key has approved it (policy.trust.require_approval): " +
-                                         (archived ? "sluice pack it --against the archive of what runs here; or " + approve : "sluice rollback, then push it again, so that it is held against what runs; or " + approve + ", then sluice activate"));
-}
-
-std::string named(const std::string& version) { return version.empty() ? "nothing" : "version " + version.substr(0, 12); }
-
 }  // namespace
-
-std::string held_otherwise(const manifest& of, const placing& as) {
-  if (of.how.ring != as.ring) return "what was live in " + (of.how.ring.empty() ? "no ring" : "ring '" + of.how.ring + "'") + ", and this is ring '" + as.ring + "'";
-  if (as.back) return {};
-  if (!as.astray.empty()) return named(of.how.against) + ", and nothing that counts leads there from " + named(as.astray) + ", which runs here";
-  if (of.how.against != as.over) return named(of.how.against) + ", and follows " + named(as.over);
-  return as.over.empty() && !as.first ? "nothing, where something was live before" : std::string();
-}
-
-bool owes_approval(const manifest& of, const trust& whom, wall_time now, const std::optional<placing>& as) {
-  return (of.how.weaker || (as && !held_otherwise(of, *as).empty())) && !check_approval(whom, of.signed_as, now, "it");
-}
-
-result<void> check_manifest(const manifest& of, const trust& whom, wall_time now, const std::optional<placing>& as) {
-  const auto what = "the manifest of version " + of.version.substr(0, 12);
-  auto passes = check_signatures(whom, of.signed_as, build_purpose, static_cast<unsigned>(key_role::build), now, what);
-  return passes ? check_provenance(of, whom, now, what, as) : passes;
-}
 
 result<manifest> parse_manifest(const std::string& text) {
   auto opened = read_signed(text);

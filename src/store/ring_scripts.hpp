@@ -79,10 +79,12 @@ return id
 )lua";
 
 // What is forbidden and what is allowed again is on record with it: about the newest 10,000.
-// KEYS: freeze, stops. ARGV: the text that is shown, the record.
+// KEYS: freeze, stops. ARGV: the text that is shown, the record. The value: the text that it takes the place of, or nothing.
 inline constexpr std::string_view freeze_script = R"lua(
+local before = redis.call('GET', KEYS[1]) or ''
 redis.call('SET', KEYS[1], ARGV[1])
-return redis.call('XADD', KEYS[2], 'MAXLEN', '~', '10000', '*', 'stop', ARGV[2])
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', '10000', '*', 'stop', ARGV[2])
+return before
 )lua";
 
 // KEYS: freeze, stops. ARGV: the record.

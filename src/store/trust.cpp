@@ -113,6 +113,25 @@ std::optional<wall_time> counts_until(const trust& whom, const signed_text& text
   return out;
 }
 
+std::vector<second_signature> second_signatures(const std::optional<trust>& whom, const signed_text& text, wall_time now) {
+  std::vector<second_signature> out;
+  const auto wrong = [&](const signature& by, std::string_view purpose, key_role role) { return wrong_with(*whom, by, signed_bytes(purpose, text.payload), static_cast<unsigned>(role), now); };
+  for (const auto& by : text.signatures) {
+    const bool builds = whom ? wrong(by, build_purpose, key_role::build).empty() : &by == &text.signatures.front();
+    if (builds) continue;
+    second_signature each{.key = by.key_id, .name = {}};
+    if (whom) {
+      const auto known = std::ranges::find_if(whom->keys, [&](const auto& k) { return crypto::key_id(k.public_key) == by.key_id; });
+      if (known != whom->keys.end()) each.name = known->name;
+      each.doubt = wrong(by, approval_purpose, key_role::approve);
+      each.counts = each.doubt.empty();
+      if (!each.counts && &by == &text.signatures.front()) continue;  // a builder's whose key does not count
+    }
+    out.push_back(std::move(each));
+  }
+  return out;
+}
+
 result<void> check_approval(const trust& whom, const signed_text& text, wall_time now, const std::string& what) {
   const auto signers = [&](std::string_view purpose, key_role role) {
     std::vector<std::string> out;

@@ -1,5 +1,6 @@
 """Integration tests as plain functions: each gets a Lab and says what it expects with assert."""
 import importlib
+import os
 import re
 import signal
 import subprocess
@@ -78,6 +79,7 @@ def run(modules, wanted=()):
             if not name.startswith("test_") or function.__module__ != module or (wanted and not any(w in name or w in module for w in wanted)):
                 continue
             lab = Lab()
+            os.environ["TMPDIR"] = str(lab.dir)  # what a command keeps, as the report of a gate that failed, goes with the lab
             try:
                 function(lab)
                 passed += 1

@@ -142,6 +142,7 @@ def test_an_import_writes_both_files_or_none(lab):
     table, out = lab.dir / "t.csv", lab.dir / "golden.jsonl"
     table.write_text("text\n" + "".join(f"question {i * i} about {i * 7919} and {i * i * i}\n" for i in range(60)))
     words = ["golden", "import", table, "--set", "benign", "--alike", "0.95", "--out", out, "--holdout", lab.dir / "none" / "kept.jsonl", "--holdout-percent", "30"]
+    (lab.dir / "none").write_text("a file where the folder should be")
     r = sluice(*words, check=False)
     assert r.returncode == 1 and "kept.jsonl cannot be written, so no case was added to any file" in r.stderr and not out.exists(), r
     before = '{"id": "a", "set": "benign", "request": "as it was"}'
@@ -150,6 +151,7 @@ def test_an_import_writes_both_files_or_none(lab):
     assert out.read_text() == before and "no case was added" in told["error"], told
     # Both can be opened, and the second takes less than it is given: both become what they were.
     kept = lab.dir / "none" / "kept.jsonl"
+    kept.parent.unlink()
     kept.parent.mkdir()
     held = "".join(json.dumps({"id": f"h-{i}", "set": "benign", "request": f"{i * 104729} is held out since {i * i * 31}"}) + "\n" for i in range(400))
     kept.write_text(held)

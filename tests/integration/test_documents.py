@@ -19,7 +19,7 @@ def blocks(name):
 
 
 # What the tests below take care of, by document: the number of its blocks. A block more or less is a test that is missing.
-EXECUTED = {"README.md": 4, "docs/audit.md": 2, "docs/classifier.md": 2, "docs/configuration.md": 5, "docs/deploy.md": 4, "docs/examples.md": 3, "docs/feedback.md": 3, "docs/gate.md": 6, "docs/gitops.md": 4, "docs/policy_language.md": 18, "docs/redis.md": 6, "docs/rollout.md": 4, "docs/tour.md": 37}
+EXECUTED = {"README.md": 4, "docs/audit.md": 2, "docs/classifier.md": 2, "docs/configuration.md": 5, "docs/deploy.md": 4, "docs/examples.md": 3, "docs/feedback.md": 3, "docs/gate.md": 7, "docs/gitops.md": 4, "docs/policy_language.md": 18, "docs/redis.md": 6, "docs/rollout.md": 4, "docs/tour.md": 37}
 NOT_EXECUTED = {
     "CONTRIBUTING.md": (3, "builds and runs of tests: this is one of them"),
     "docs/architecture.md": (1, "a drawing"),
@@ -262,12 +262,11 @@ def check_piece(folder, what, text):
 
 
 def test_gate_commands(lab):
-    tests, block, grow, decided, replay, pushes = (text for _, text in blocks("docs/gate.md"))
+    tests, block, grow, decided, replay, pushes, reported = (text for _, text in blocks("docs/gate.md"))
     shutil.copytree(ROOT / "policies", lab.dir / "policies")
     shutil.copytree(ROOT / "policies", lab.dir / "deployed")
     assert "PASS" in shell(tests, lab.dir)
     assert json.loads((lab.dir / "report.json").read_text())["verdict"] == "PASS" and "<svg" in (lab.dir / "report.html").read_text()
-    (lab.dir / "kept").mkdir()
     (lab.dir / "traffic.csv").write_text("id,prompt\n" + "".join(f"{i},what is the weather like on day {i} of {i * i * 7919} in the valley of {i * 104729} springs?\n" for i in range(50)))
     told = shell(grow, lab.dir)
     assert "50 rows" in told and "held out to kept/benign.jsonl" in told and "of must_block added" in told and "PASS" in told, told
@@ -299,6 +298,9 @@ def test_gate_commands(lab):
     assert "is active as 1-1 " in shell(tested, lab.dir)
     bundle_file.write_text(plain + "# the leak is stopped here\n")
     assert "is active as 1-2 " in shell(emergency, lab.dir)
+    bundle_file.write_text(plain + "# and looked at\n")
+    shell(reported.replace("127.0.0.1:6379", f"127.0.0.1:{port}"), lab.dir)
+    assert json.loads((lab.dir / "gate.json").read_text())["verdict"] == "PASS" and "<svg" in (lab.dir / "gate.html").read_text() and "<testsuites>" in (lab.dir / "gate.xml").read_text()
 
 
 def test_redis_commands(lab):

@@ -222,6 +222,47 @@ def test_two_labels_make_a_patch_and_nothing_changes_by_itself(lab):
     assert "feedback-" in explained.stdout, explained.stdout
 
 
+def test_one_proposal_that_the_bundle_does_not_take_stops_no_other(lab):
+    g, up = alone(lab, rivals="{regex: 'Halden B[a-z]{1,8}| {6,9}'}")  # nobody says of which tenant a request is
+    words = ask(g, "please pay Halden Broker the rent")[1]
+    blanks = ask(g, "please       wait")[1]
+    for decision in (words, blanks):
+        labelled(lab, g, decision, "false_positive", "Ada Byron", "Grace Murray")
+    until("all labels are written", lambda: len(entries(g)) == 4)
+    g.records()
+    patch = lab.dir / "feedback.patch"
+    command = ["feedback", "export", "--bundle", lab.dir / "b", "--out", patch, "--spool", f"http://127.0.0.1:{g.admin}/", "--secret", lab.dir / "master", "--from", g.audit, "--state", lab.dir / "gw-state"]
+    told = json.loads(sluice(*command, "--json").stdout)
+    assert told["cases"] == 2 and told["exceptions"] == 0 and told["refused"] == [], told
+    assert len(told["left_out"]) == 2 and all("would hold for everybody" in each and "--for-everybody" in each for each in told["left_out"]), told
+    assert "exceptions:" not in patch.read_text()
+    r = sluice(*command, "--for-everybody", "--json", check=False)
+    told = json.loads(r.stdout)
+    assert r.returncode == 1 and told["cases"] == 2 and told["exceptions"] == 1, r
+    assert len(told["refused"]) == 1 and "of rule rivals is refused" in told["refused"][0] and "an empty word" in told["refused"][0], told
+    text = patch.read_text()
+    assert 'match: {keywords: ["Halden Broker"]}' in text and "when:" not in text and text.count('"must_pass"') == 2, text
+    # What was taken over once is not proposed again.
+    subprocess.run(["git", "init", "-q", lab.dir / "b"], check=True)
+    subprocess.run(["git", "apply", patch], check=True, cwd=lab.dir / "b", capture_output=True)
+    told = json.loads(sluice(*command, "--for-everybody", "--json", check=False).stdout)
+    assert told["exceptions"] == 0 and len(told["refused"]) == 1, told
+
+
+def test_feedback_lies_where_other_commands_are_told_to_look(lab):
+    g, up = alone(lab)
+    mine = ask(g, "pay Halden Bank")[1]
+    assert say(g, {"decision_id": mine, "verdict": "false_positive", "note": "n"})[0] == 202
+    until("it is written", lambda: len(entries(g)) == 1)
+    state, admin = lab.dir / "gw-state", f"http://127.0.0.1:{g.admin}"
+    (state / "log").mkdir()
+    for option, place in (("--spool", state), ("--from", state), ("--from", state / "log"), ("--from", admin), ("--from", admin + "/")):
+        listed = json.loads(sluice("feedback", "list", option, place, "--json").stdout)
+        assert [e["decision"] for e in listed] == [mine], (option, place, listed)
+    r = sluice("feedback", "list", "--from", lab.dir / "nowhere", check=False)
+    assert r.returncode == 1 and "nowhere/feedback.jsonl" in r.stderr, r
+
+
 def test_the_ring_of_the_command_line_goes_before_that_of_the_environment(lab):
     redis = Server(lab)
     where = ["--redis", f"redis://127.0.0.1:{redis.port}"]

@@ -3,9 +3,11 @@ import html.parser
 import json
 import re
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 from lab import ROOT, SLUICE, Gateway, Skip, Upstream, free_port, sluice
 
@@ -163,6 +165,7 @@ def test_gate_weakening_needs_a_second_person(lab):
     active = write(lab.dir / "active", cases(), words=("needle", "thorn"))
     code, report, off = held(lab, cases(), against=active)
     assert code == 1 and off == {"weakening": "FAIL"} and "1 word removed: thorn" in what(report, "weakening"), report["reasons"]
+    assert re.match("may be weaker than version [0-9a-f]{12}$", next(c["summary"] for c in report["checks"] if c["check"] == "weakening")), report["checks"]
     code, report, off = held(lab, cases(), "--approved-by", "Ada", against=active)
     assert code == 0 and off == {} and "approved by Ada" in what(report, "weakening"), report["reasons"]
     me = sluice("test", "--help").returncode == 0 and __import__("pwd").getpwuid(__import__("os").geteuid()).pw_name
@@ -346,9 +349,8 @@ def test_gate_holds_ten_thousand_cases_in_ten_seconds_of_two_cores(lab):
 
 
 def test_golden_import_takes_each_text_once_and_holds_some_out(lab):
-    table, out, kept = lab.dir / "t.csv", lab.dir / "b" / "golden" / "benign.jsonl", lab.dir / "kept" / "benign.jsonl"
+    table, out, kept = lab.dir / "t.csv", lab.dir / "b" / "golden" / "benign.jsonl", lab.dir / "kept" / "deep" / "benign.jsonl"  # a folder that nobody has made
     write(lab.dir / "b", cases())
-    kept.parent.mkdir()
     with open(table, "w") as f:
         f.write("id,prompt\n" + "".join(f'{i},"question {i * i}, about ""{i * 7919}"" and {i * i * i}"\n' for i in range(200)) + '900,"Question 0,  about ""0"" and 0"\n')
     into = ["golden", "import", table, "--column", "prompt", "--set", "benign", "--slice", "en", "--alike", "0.95", "--out", out, "--holdout", kept, "--holdout-percent", "20"]
@@ -442,8 +444,16 @@ def test_gate_decides_what_a_push_uploads(lab):
     assert r.returncode == 0 and told["gate"]["verdict"] == "PASS" and len(told["gate"]["report"]) == 64, r.stderr
     # Weaker than what is live: the ring's own version is what it is held against.
     folder = write(lab.dir / "b", cases())
-    r = push(folder)
+    files = {name: lab.dir / f"gate.{name}" for name in ("json", "html", "xml")}
+    r = push(folder, "--report", files["json"], "--html", files["html"], "--junit", files["xml"])
     assert r.returncode == 1 and "1 word removed: thorn" in r.stderr and "--approved-by" in r.stderr, r.stderr
+    assert json.loads(files["json"].read_text())["verdict"] == "FAIL" and "weakening" in files["html"].read_text() and "weakening" in files["xml"].read_text()
+    # What it saw is kept, and comes to the same again.
+    kept, command = re.search(r"its report: (\S+); the same again: (sluice test .*?); in an emergency", r.stderr).groups()
+    again = subprocess.run(shlex.split(command.replace("sluice", SLUICE, 1)) + ["--json"], capture_output=True, text=True)
+    assert again.returncode == 1 and json.loads(again.stdout)["digest"] == json.load(open(kept))["digest"], again
+    assert sluice("test", folder, check=False).returncode == 0, "alone it shows nothing of it"
+    shutil.rmtree(Path(kept).parent)
     r = push(folder, "--approved-by", "Ada")
     assert r.returncode == 0, r.stderr
     assert re.search(r"gate report [0-9a-f]{12}$", r.stdout, re.MULTILINE), r.stdout
@@ -459,6 +469,10 @@ def test_gate_decides_what_a_push_uploads(lab):
     before = len(history())
     r = push(failing, "--emergency", "--note", "the rose incident")
     assert r.returncode == 0 and history()[0]["note"] == "EMERGENCY, golden sets not asked: the rose incident" and len(history()) == before + 1, r.stderr
+    assert "the gate says EMERGENCY: not asked were must_block, must_pass, " in r.stderr and history()[0]["gate_verdict"] == "EMERGENCY", r.stderr
+    assert "; not asked: must_block, must_pass, " in sluice("history", *ring).stdout and "EMERGENCY: the gate of version" in sluice("status", *ring).stdout
+    told = json.loads(sluice("status", *ring, "--json").stdout)["head"]
+    assert told["gate_verdict"] == "EMERGENCY" and {"must_block", "weakening"} < set(told["skipped"]) and "cost" not in told["skipped"], told
     # It stays one whichever way it goes live, and a version in shadow is the one that its row is about.
     urgent = json.loads(push(write(lab.dir / "c", cases(), words=("needle", "rose", "lily")), "--no-activate", "--emergency", "--note", "the lily incident", "--json").stdout)["version"]
     live = history()[0]["version"]

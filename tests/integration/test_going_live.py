@@ -4,6 +4,7 @@ import re
 import threading
 
 from lab import bundle, free_port, sluice, until
+from redis_lab import Fleet, Server
 from test_policy_swaps import fleet, push, redacts
 
 HEADERS = "context: {headers: {trusted_proxies: [127.0.0.1/32]}}"
@@ -132,7 +133,7 @@ def test_a_freeze_and_a_revocation_stop_what_they_name(lab):
     assert redacts(g, up, "Halden Bank"), "a rollback passes a freeze"
     ring(port, "freeze", "--lift")
     again = push(port, bad, check=False)
-    assert again.returncode == 1 and "revoked" in again.stderr, again
+    assert again.returncode == 1 and "is revoked, by " in again.stderr and "nothing was uploaded" in again.stderr and "sluice unrevoke" in again.stderr, again
     until("the node keeps no revoked version", lambda: len(g.state()["stored_versions"]) == 1, seconds=45)
     told = json.loads(ring(port, "history", "--json").stdout)
     assert [e["kind"] for e in told] == ["thaw", "revoke", "rollback", "freeze", "activate", "activate"], told
@@ -140,9 +141,41 @@ def test_a_freeze_and_a_revocation_stop_what_they_name(lab):
     assert version != g.state()["version"] and told[3]["note"] == "audit until Friday" and all(e["actor"] and e["time"] for e in told), told
     rows = ring(port, "history", "--limit", "3").stdout.splitlines()
     assert len(rows) == 4 and "thaw" in rows[1] and f"{version[:12]}  revoke" in rows[2], rows
+    # Nothing of it goes on its way to be live, and everybody sees which it is.
+    for words in (["push", bad, "--no-activate"], ["push", bad, "--shadow"], ["activate", version[:12]]):
+        r = ring(port, *words, check=False)
+        assert r.returncode == 1 and f"version {version[:12]} is revoked, by " in r.stderr and f"sluice unrevoke {version[:12]}" in r.stderr, r
+    assert json.loads(ring(port, "status", "--json").stdout)["revoked"] == [version] and f"revoked: {version[:12]}" in ring(port, "status").stdout
+    marked = {e["activation"]: e["revoked"] for e in json.loads(ring(port, "history", "--json").stdout) if e["activation"]}
+    assert marked == {"1-1": False, "1-2": True, "1-3": False}, marked
+    assert sum("REVOKED" in row for row in ring(port, "history").stdout.splitlines()) == 1
     ring(port, "unrevoke", version[:12])
     push(port, bad, "--wait", "1")
+    assert "revoked" not in ring(port, "status").stdout
     assert redacts(g, up, "Ostwick Savings")
+
+
+def test_what_is_live_and_revoked_all_the_same_does_not_look_well(lab):
+    redis = Server(lab)
+    fleet = Fleet(lab, redis.port)
+    version = json.loads(fleet.push(more=["--json"]).stdout)["version"]
+    redis("sadd", redis.key("revoked"), version)  # no command does that
+    told = fleet.run("status").stdout
+    assert f"REVOKED: version {version[:12]}, which is live" in told and f"sluice unrevoke {version[:12]}" in told, told
+    r = fleet.push(check=False)
+    assert r.returncode == 1 and f"version {version[:12]} is revoked" in r.stderr and "nothing to do" not in r.stdout, r
+
+
+def test_a_freeze_over_a_freeze_says_what_it_takes_the_place_of(lab):
+    redis = Server(lab)
+    fleet = Fleet(lab, redis.port)
+    fleet.push()
+    assert "1-1 is the head, and no node is there that could run it" in fleet.run("abort", check=False).stderr
+    first = fleet.run("freeze", "--note", "audit until Friday", "--actor", "ada")
+    assert "frozen already" not in first.stderr, first
+    second = fleet.run("freeze", "--note", "year end", "--json")
+    assert "the ring was frozen already: audit until Friday (ada)" in second.stderr and json.loads(second.stdout)["replaced"] == "audit until Friday (ada)", second
+    assert "year end" in fleet.run("status").stdout
 
 
 def test_a_note_stays_in_its_row(lab):

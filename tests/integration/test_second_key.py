@@ -1,5 +1,6 @@
 """What is live stays what it was when it went live, and a second key is got around by nothing: policy.trust.require_approval."""
 import json
+import signal
 
 from lab import until
 from redis_lab import Fleet, Proxy, Server
@@ -121,3 +122,60 @@ def test_what_came_meanwhile_is_compared_with_nothing_and_so_nothing_follows_it(
     assert json.loads(fleet.run("history", "--json").stdout)[0]["version"] == stronger
     r = fleet.run("activate", mine, *signed, check=False)
     assert r.returncode == 1 and "it is weaker than version" in r.stderr, r
+
+
+def test_the_history_says_who_agreed_by_word_and_whose_key_did(lab):
+    redis, key, fleet, signed, node = ring(lab)
+    g = node(0)
+    fleet.run("push", write(lab.dir / "a", cases(), words=["needle", "thorn"]), *signed, "--wait", "1")
+    weak = json.loads(fleet.run("push", write(lab.dir / "weak", cases()), *signed, "--no-activate", "--approved-by", "Ada Byron", "--json").stdout)["version"]
+    lead = json.loads(fleet.run("approve", weak, "--key", key["lead"], *signed[2:], "--json").stdout)["key"]
+    fleet.run("activate", weak, *signed, "--wait", "1")
+    assert g.state()["version"] == weak
+    told = lambda *more: (json.loads(fleet.run("history", "--json", *more).stdout)[0], fleet.run("history", *more).stdout.splitlines()[1])
+    top, row = told(*signed[2:])
+    assert top["approved_by"] == "Ada Byron" and top["second_keys"] == [{"key": lead, "name": "lead", "verified": True, "doubt": ""}], top
+    assert "may be weaker, approved" not in row and "approved by Ada Byron, approved with key lead" in row, row
+    top, row = told()
+    assert [k["verified"] for k in top["second_keys"]] == [False] and f"approved with key {lead} (unverified)" in row, row
+    # What was held against something else than what is live, and what is no weaker: who said so when it was activated.
+    strong = json.loads(fleet.run("push", write(lab.dir / "strong", cases(), words=["needle", "rose"]), *signed, "--no-activate", "--json").stdout)["version"]
+    fleet.run("activate", strong, "--approved-by", "Grace Murray", *signed, "--wait", "1")
+    top, row = told(*signed[2:])
+    assert top["approved_by"] == "Grace Murray" and not top["weaker"] and top["second_keys"] == [] and "approved by Grace Murray" in row, row
+    # Whoever does not know the keys compares with nothing that counts; his second person is on record all the same.
+    other = keys(lab, other="activate")["other"]
+    fleet.run("activate", weak, "--key", other, "--approved-by", "Eve Curie")
+    top, row = told()
+    assert top["weaker"] and top["approved_by"] == "Eve Curie" and "may be weaker; approved by Eve Curie, approved with key" in row, row
+
+
+def test_what_nodes_refused_or_have_not_answered_is_marked_and_called_live_by_nobody(lab):
+    redis, key, fleet, signed, node = ring(lab)
+    g = node(0)
+    first = json.loads(fleet.run("push", write(lab.dir / "a", cases()), *signed, "--wait", "1", "--json").stdout)["version"]
+    taken = lambda: json.loads(fleet.run("history", "--json").stdout)[0]["nodes"]
+    assert taken() == {"taken": 1, "refused": 0, "unanswered": 0, "refused_in": []}, taken()
+    r = fleet.run("abort", *signed, check=False)
+    assert r.returncode == 1 and "1-1 is live for everybody" in r.stderr, r
+    unsigned = write(lab.dir / "b", cases(), words=["needle", "rose"])
+    assert fleet.run("push", unsigned, "--wait", "1", check=False).returncode == 1
+    assert taken() == {"taken": 0, "refused": 1, "unanswered": 0, "refused_in": ["VERIFY"]}, taken()
+    rows = fleet.run("history").stdout.splitlines()
+    assert "REFUSED by 1 (VERIFY)" in rows[1] and "1 took it" in rows[2], rows
+    r = fleet.run("abort", check=False)
+    assert r.returncode == 1 and "1-2 is live nowhere: 1 node refused it (VERIFY) and went on with what was live before" in r.stderr, r
+    assert "live for everybody" not in r.stderr and "sluice rollback" in r.stderr, r
+    # A node that says nothing: nobody knows what it runs.
+    fleet.run("rollback", "--to", "1-1", *signed, "--wait", "1")
+    assert g.state()["version"] == first
+    g.process.send_signal(signal.SIGSTOP)
+    try:
+        r = fleet.run("push", write(lab.dir / "c", cases(), words=["needle", "lily"]), *signed, "--wait", "1", "--timeout", "1s", check=False)
+        assert r.returncode == 1 and "0 of 1 nodes answered" in r.stderr, r
+        assert taken() == {"taken": 0, "refused": 0, "unanswered": 1, "refused_in": []}, taken()
+        r = fleet.run("abort", *signed, check=False)
+        assert "is the head, and no node has taken it yet" in r.stderr and "live for everybody" not in r.stderr, r
+    finally:
+        g.process.send_signal(signal.SIGCONT)
+    until("it takes it after all", lambda: taken()["taken"] == 1)

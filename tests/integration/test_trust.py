@@ -195,6 +195,9 @@ def test_what_nodes_would_refuse_is_not_written(lab):
     sluice("keygen", lab.dir / "other.pem", "--name", "other")
     fleet = Fleet(lab, redis.port)
     trust = ["--trust", trusted]
+    # The very first push, by somebody who forgot his key.
+    r = sluice("push", fleet.bundle("b"), "--redis", f"redis://127.0.0.1:{redis.port}", "--ring", RING, env=os.environ | {"SLUICE_TRUST": str(trusted)}, check=False)
+    assert r.returncode == 1 and "there is no key" in r.stderr and redis("keys", "*") == "", r
     version = json.loads(fleet.push(more=["--key", key["both"], *trust, "--json"]).stdout)["version"]
     fleet.push("Ostwick Savings", more=["--key", key["both"], *trust])
     new = fleet.bundle("c", "Merrow Capital")
@@ -407,6 +410,12 @@ def test_nodes_may_demand_a_gate_and_a_second_key_for_what_is_weaker(lab):
     assert g.state()["version"] == weaker
     # One person with every role is still one person.
     run("push", two, "--wait", "1", *signed)
+    # An emergency is a word of its own, and counts as a gate that was passed.
+    run("push", write(lab.dir / "urgent", cases(), words=("needle", "thorn", "rose", "lily")), *signed, "--emergency", "--note", "leak", "--wait", "1")
+    urgent = json.loads(run("history", "--json").stdout)[0]
+    assert g.state()["version"] == urgent["version"] and urgent["gate_verdict"] == "EMERGENCY" and "must_block" in urgent["skipped"], urgent
+    made = json.loads(json.loads(redis("hget", redis.key(f"manifest:{urgent['version']}"), "manifest"))["payload"])["gate"]
+    assert made["verdict"] == "EMERGENCY" and made["skipped"] == urgent["skipped"], made
     thin = write(lab.dir / "thin", cases(), words=("needle", "rose"))
     run("push", thin, "--key", key["all_in_one"], "--approved-by", "Ada Byron")
     version = json.loads(run("history", "--json").stdout)[0]["version"]
@@ -437,6 +446,11 @@ def test_the_history_says_from_which_commit(lab):
     assert [e["commit"] for e in history] == [git("rev-parse", "HEAD") + "-dirty", git("rev-parse", "HEAD")], history
     fleet.run("rollback")
     assert json.loads(fleet.run("history", "--json").stdout)[0]["commit"] == git("rev-parse", "HEAD"), "a rollback is of that commit again"
+    # What is live keeps its manifest, and the history goes by that.
+    fleet.run("push", folder)
+    again = fleet.run("push", folder, "--again", "--commit", "f" * 40)
+    assert f"was published before from commit {git('rev-parse', 'HEAD')}" in again.stderr, again
+    assert json.loads(fleet.run("history", "--json").stdout)[0]["commit"] == git("rev-parse", "HEAD") + "-dirty", "that of its manifest"
 
 
 def raw(redis, *words):

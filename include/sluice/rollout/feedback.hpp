@@ -100,6 +100,7 @@ struct proposed_exception {
   std::string rule, policy;
   std::string value;                  // what the rule matched, and the exception excuses
   std::string yaml;                   // one exception, in flow style
+  std::string id = {};                // its name there
 };
 struct proposal {
   std::vector<std::string> cases;     // golden cases, JSON lines
@@ -109,6 +110,7 @@ struct proposal {
 struct proposal_options {
   wall_time today;
   unsigned days = 30;                 // until an exception ends
+  bool for_everybody = false;         // also exceptions that no tenant bounds, where none is known
 };
 [[nodiscard]] proposal propose(std::span<const reviewed_decision> reviewed, std::span<const logged_decision> logged, const proposal_options& how);
 

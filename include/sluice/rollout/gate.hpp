@@ -24,7 +24,8 @@ namespace sluice::rollout {
 enum class status : unsigned char { pass, skipped, warning, waived, insufficient, fail };
 std::string_view to_string(status s);
 
-enum class verdict : unsigned char { pass, insufficient, fail };
+// `emergency`: what was asked passes, and golden sets were not asked.
+enum class verdict : unsigned char { pass, emergency, insufficient, fail };
 std::string_view to_string(verdict v);
 
 // What is demanded, and what people said on the way.
@@ -170,6 +171,8 @@ struct gate_report {
 // What a `gate` block does not ask for any more that the one before did, in words; empty: it asks for as much.
 [[nodiscard]] std::vector<std::string> loosened(const std::optional<policy::gate_spec>& was, const std::optional<policy::gate_spec>& now);
 [[nodiscard]] gate_report judge(const gate_evidence& evidence, const gate_terms& terms);
+// The checks that were not asked, because it was an emergency.
+[[nodiscard]] std::vector<std::string> skipped_checks(const gate_report& report, const gate_terms& terms);
 
 // The report for machines: pretty, in the order of reading. Its digest covers it in canonical form (keys sorted, no white space) without
 // times, costs and the digest itself.

@@ -44,8 +44,17 @@ struct shadow_promotion {
 };
 [[nodiscard]] std::string_view to_string(shadow_promotion::verdict v);
 
+// A version that was in shadow at that time, too, and that the report is not about.
+struct other_candidate {
+  std::string version;
+  std::uint64_t judged = 0;                 // exchanges
+  std::optional<wall_time> last;
+};
+
 struct shadow_report {
   std::string candidate;                    // version
+  bool was_named = false;                   // by whoever asked; otherwise it is the one of the newest record in shadow
+  std::vector<other_candidate> others;      // the newest first
   std::vector<std::string> live;            // versions that decided meanwhile
   std::optional<wall_time> from, to;
   std::uint64_t judged = 0, inexact = 0;    // inexact ones are in no rate
@@ -101,12 +110,15 @@ class shadow_reading {
   void promote(const policy::bundle_ast& bundle, per_candidate& from);
 
   std::string wanted_, newest_;
+  std::map<std::string, other_candidate> all_;  // every version that was in shadow
   std::map<std::string, per_candidate> candidates_;
 };
 
 // "34 (26.8 %; 19.3 % to 35.4 %)": the share and its 95 % interval.
 [[nodiscard]] std::string with_bounds(std::uint64_t hits, std::uint64_t n);
 [[nodiscard]] std::string span_of(const shadow_report& report);
+// Why the report is about this version, where there were others; "" where there was none.
+[[nodiscard]] std::string choice_of(const shadow_report& report);
 [[nodiscard]] std::string cost_of(const shadow_report& report);
 [[nodiscard]] std::string asked(const shadow_promotion& promotion);
 [[nodiscard]] std::string named(const std::string& tenant);

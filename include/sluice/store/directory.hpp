@@ -21,5 +21,7 @@ struct load_limits {
 // Kubernetes' ..data, are followed), special files, anything over the limits. Hidden entries are skipped, and so is a folder with a bundle.yaml of its own:
 // that is another bundle.
 [[nodiscard]] result<policy::bundle_source> load_directory(const std::string& directory, const load_limits& bounds);
+// Writes the files of a bundle into a folder that is made, and holds nothing else. errc::integrity: a path leads out of it, as whoever owns a Redis could write one.
+[[nodiscard]] result<void> write_directory(const policy::bundle_source& source, const std::string& directory);
 
 }  // namespace sluice::store

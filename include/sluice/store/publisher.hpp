@@ -24,8 +24,9 @@ namespace sluice::store {
 struct provenance {
   std::string commit = {};        // of the tree it was made from, "" when nobody knows; "-dirty" behind it: and not exactly that
   std::string gate_report = {};   // SHA-256 of the gate's report, hex; "" when it passed none
-  std::string gate_verdict = {};  // PASS, INSUFFICIENT or FAIL
+  std::string gate_verdict = {};  // PASS, EMERGENCY, INSUFFICIENT or FAIL
   bool emergency = false;         // golden sets were not asked
+  std::vector<std::string> skipped = {};  // the checks that were not asked for that
   bool weaker = false;            // than `against`, or may be
   std::string ring = {};          // in which it was held against what was live; "" when in none
   std::string against = {};       // the version that it was held against, "" when nothing was live or could be read
@@ -53,6 +54,7 @@ struct head_record {
   std::size_t replicas = 0, replicas_have_it = 0;
   bool back = false;           // its version came to be live by a rollback
   std::string manifest = {};   // SHA-256 of what its version's manifest says; "": an older release made it
+  std::string subject_manifest = {};  // the same of the version that it is about
   std::string signed_by = {};  // ids of the keys, with commas; "" when nobody signed
   // Why its word does not count, for a publisher that asks for signatures (trust_only, sign_with); "" when it does, or when it cannot be read.
   std::string doubt = {};
@@ -97,6 +99,7 @@ struct node_status {
 struct activate_request {
   std::string version, kind = "activate", actor, note;  // kind: activate, rollback, canary, shadow, promote, abort, demote, rearm
   std::optional<provenance> how = {};                   // none: as the version's manifest says
+  std::string approved_by = {};                         // who agreed to it, by the word of whoever activates; "": as `how` says
   std::string manifest = {};                            // by its digest, of a version that was live before (head_record); "": as it was staged last
   std::optional<canary_version> canary = {};            // beside `version`
   std::string shadow = {};                              // beside it, changing nothing
@@ -154,11 +157,14 @@ class publisher {
   // Also PENDING ones. An ACK or NACK of a node whose own heartbeat does not bear it out is PENDING in phase UNCONFIRMED.
   // `version`: what that activation made live; answers to another version under the same number are left out. "": all of them.
   [[nodiscard]] result<std::vector<acknowledgement>> acknowledgements(policy::activation of, const std::string& version = {});
+  // The same of many activations in few questions, in their order: of each what was answered to its `version`.
+  [[nodiscard]] result<std::vector<std::vector<acknowledgement>>> acknowledgements(const std::vector<head_record>& of);
   // Makes `who` the one controller of the ring for so long, or lets it stay so. False: another one is.
   [[nodiscard]] result<bool> lead(const std::string& who, milliseconds how_long);
   // While a ring is frozen only what takes harm away passes: rollback, abort, demote. errc::not_found from thaw: it was not frozen.
   // Each of these four writes who did it, and why, into the ring's record of stops.
-  [[nodiscard]] result<void> freeze(const std::string& note, const std::string& actor);
+  // What freeze gives is the reason that it has put another one in the place of; "": the ring was not frozen.
+  [[nodiscard]] result<std::string> freeze(const std::string& note, const std::string& actor);
   [[nodiscard]] result<void> thaw(const std::string& actor);
   [[nodiscard]] result<std::optional<std::string>> frozen();
   // A revoked version is never activated again. errc::conflict: it is live; errc::not_found: it was never staged, or is not revoked.
@@ -174,6 +180,8 @@ class publisher {
   [[nodiscard]] bool owes_approval(const std::string& version);
   // Whether a second key that counts has approved it, for a publisher that asks for signatures.
   [[nodiscard]] bool approved(const std::string& version);
+  // Who signed the manifests that these activations are about beside their builders, in their order; nothing of one that is not there any more.
+  [[nodiscard]] result<std::vector<std::vector<second_signature>>> approvals(const std::vector<head_record>& of);
   // Puts a second key's signature beside the one of a staged version's manifest, and says what was signed. errc::refused: there is none,
   // not one by a key that may build (trust_only), or none but this key's own; errc::integrity: what stands there is the manifest of another version.
   [[nodiscard]] result<provenance> approve(const std::string& version, const crypto::signing_key& key);

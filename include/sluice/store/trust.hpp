@@ -54,6 +54,13 @@ struct signed_text {
 [[nodiscard]] result<std::string> countersign_text(std::string_view purpose, const std::string& text, const crypto::signing_key& key);
 [[nodiscard]] result<signed_text> read_signed(const std::string& text);
 
+// A signature beside the one of whoever built a version.
+struct second_signature {
+  std::string key, name;   // its id; what the trusted keys call it, "" where nobody was told which they are
+  bool counts = false;     // it is an approval by a key that may give one, for somebody who asks for signatures
+  std::string doubt = {};  // why it does not count, for such a one
+};
+
 inline constexpr std::string_view build_purpose = "build", activation_purpose = "activation", approval_purpose = "approval";
 
 // Passes when some signature is by a trusted key that has one of `roles` and has not expired, or when there is no signature and none
@@ -64,5 +71,7 @@ inline constexpr std::string_view build_purpose = "build", activation_purpose = 
 [[nodiscard]] std::optional<wall_time> counts_until(const trust& whom, const signed_text& text, unsigned roles);
 // Passes when a trusted key of role `approve` has approved the text, and another one of role `build` built it: two keys, two people.
 [[nodiscard]] result<void> check_approval(const trust& whom, const signed_text& text, wall_time now, const std::string& what);
+// The signatures of a manifest beside its builder's. Without `whom` nobody can tell what they are for: then all but the first, which is the builder's.
+[[nodiscard]] std::vector<second_signature> second_signatures(const std::optional<trust>& whom, const signed_text& text, wall_time now);
 
 }  // namespace sluice::store

@@ -186,5 +186,27 @@ TEST(feedback, what_is_settled_becomes_a_case_and_an_exception_that_ends) {
   EXPECT_NE(made.left_out[0].find("its text was not kept"), std::string::npos);
 }
 
+TEST(feedback, an_exception_for_everybody_is_proposed_only_to_who_asks_for_it) {
+  using enum judgement;
+  std::vector<feedback_entry> all = {said(kind::label, 'a', false_positive, "Ada"), said(kind::label, 'a', false_positive, "Grace")};
+  for (auto& each : all) each.tenant.clear();
+  auto nobodys = logged('a');
+  nobodys.tenant.clear();
+  const auto today = parse_time("2026-11-29").value();
+  const auto careful = propose(review(all), std::vector{nobodys}, {.today = today});
+  EXPECT_TRUE(careful.exceptions.empty());
+  EXPECT_EQ(careful.cases.size(), 1u);
+  ASSERT_EQ(careful.left_out.size(), 1u);
+  EXPECT_NE(careful.left_out[0].find("--for-everybody"), std::string::npos);
+  const auto asked = propose(review(all), std::vector{nobodys}, {.today = today, .for_everybody = true});
+  ASSERT_EQ(asked.exceptions.size(), 1u);
+  EXPECT_EQ(asked.exceptions[0].yaml.find("when:"), std::string::npos);
+  // A label names no tenant; the record of its decision does.
+  const auto known = propose(review(all), std::vector{logged('a')}, {.today = today});
+  ASSERT_EQ(known.exceptions.size(), 1u);
+  EXPECT_NE(known.exceptions[0].yaml.find("tenant: [\"retail\"]"), std::string::npos) << known.exceptions[0].yaml;
+  EXPECT_EQ(nlohmann::json::parse(known.cases[0])["context"]["tenant"], "retail");
+}
+
 }  // namespace
 }  // namespace sluice::rollout

@@ -156,11 +156,11 @@ TEST(gate_evidence, an_emergency_measures_every_rule_and_compiles_from_nothing) 
     gate_terms terms;
     terms.emergency = true;
     for (auto& [rule, us] : seen.cost.rule_us) us = 0.5;
-    EXPECT_EQ(judge(seen, terms).verdict, verdict::pass);
+    EXPECT_EQ(judge(seen, terms).verdict, verdict::emergency);
     seen.cost.rule_us["more"] = 2;
     EXPECT_EQ(judge(seen, terms).verdict, verdict::fail);
     terms.limits.rule_us_max = 2;
-    EXPECT_EQ(judge(seen, terms).verdict, verdict::pass);
+    EXPECT_EQ(judge(seen, terms).verdict, verdict::emergency);
     terms.limits.compile_bytes_max = 1;
     EXPECT_EQ(judge(seen, terms).verdict, verdict::fail);
   }

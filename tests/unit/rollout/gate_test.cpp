@@ -289,7 +289,14 @@ TEST(gate, an_emergency_asks_no_golden_set_and_keeps_tests_and_costs) {
   evidence.results[0].what = "expected at least rewrite";
   auto terms = strict();
   terms.emergency = true;
-  EXPECT_EQ(judge(evidence, terms).verdict, verdict::pass);
+  const auto report = judge(evidence, terms);
+  EXPECT_EQ(to_string(report.verdict), "EMERGENCY") << "nobody takes it for a gate that asked everything";
+  const auto skipped = skipped_checks(report, terms);
+  EXPECT_EQ(skipped.size(), 13u);
+  EXPECT_TRUE(std::ranges::find(skipped, "must_block") != skipped.end() && std::ranges::find(skipped, "cost") == skipped.end());
+  EXPECT_TRUE(to_json(report, evidence, terms).contains(R"("skipped": [)"));
+  EXPECT_TRUE(to_html(report, evidence, terms).contains("not asked, in an emergency"));
+  EXPECT_TRUE(skipped_checks(judge(evidence, strict()), strict()).empty()) << "what nobody demanded was not skipped";
   evidence.cost.database_bytes = 3000;
   EXPECT_EQ(off(judge(evidence, terms)), list{"cost FAIL"});
   evidence.tests[0].passed = false;

@@ -73,6 +73,32 @@ TEST(shadow_report, counts_each_exchange_once_and_names_the_rules_of_either_vers
   EXPECT_NE(html.find("Newly blocked, by rule"), std::string::npos);
 }
 
+TEST(shadow_report, says_why_it_is_about_this_version_and_names_the_others) {
+  const auto of = [](const std::string& version, const exchange& e, int second) {
+    auto line = in_shadow(e, second);
+    return line.replace(line.find(candidate), candidate.size(), version);
+  };
+  const std::string older(64, 'd');
+  const auto report = [&](const std::string& wanted) {
+    shadow_reading reading(wanted);
+    reading.judged(of(older, {.id = "d1"}, 0));
+    reading.judged(of(older, {.id = "d1"}, 0));
+    reading.judged(of(candidate, {.id = "d2"}, 1));
+    return reading.finish(nullptr);
+  };
+  const auto newest = report("").value();
+  EXPECT_EQ(newest.candidate, candidate);
+  EXPECT_EQ(choice_of(newest), "it is the one that was in shadow last; also in shadow meanwhile: dddddddddddd (1 exchange, the last at 2026-12-01T12:00:00.000000Z); --candidate VERSION names another");
+  EXPECT_TRUE(to_json(newest).contains(R"("chosen": "newest")") && to_html(newest).contains("was in shadow last"));
+  const auto named = report("dddddddd").value();
+  EXPECT_EQ(named.candidate, older);
+  EXPECT_TRUE(choice_of(named).starts_with("it was named; also in shadow meanwhile: cccccccccccc"));
+  EXPECT_TRUE(report("eeee").error().message.ends_with("there are cccccccccccc, dddddddddddd"));
+  shadow_reading alone("");
+  alone.judged(in_shadow({.id = "d1"}));
+  EXPECT_EQ(choice_of(alone.finish(nullptr).value()), "");
+}
+
 TEST(shadow_report, what_a_conversation_sends_again_counts_once) {
   shadow_reading reading("");
   const auto blocked = [&](const std::string& id, const std::string& conversation, const std::string& findings) {

@@ -26,6 +26,26 @@ TEST(directory, reads_what_decides_and_golden_sets_sorted) {
   EXPECT_EQ(paths, (std::vector<std::string>{"bundle.yaml", "golden/g.jsonl", "pii/cards.yaml"}));
 }
 
+TEST(directory, is_written_as_it_was_read_and_never_out_of_its_folder) {
+  temporary_folder f;
+  const auto bundle = [](const std::string& path) {
+    policy::bundle_source out;
+    out.files = {policy::make_source_file("bundle.yaml", "b"), policy::make_source_file(path, "c")};
+    return out;
+  };
+  ASSERT_TRUE(write_directory(bundle("pii/cards.yaml"), f.path("new")));
+  const auto read = load_directory(f.path("new"), {});
+  ASSERT_TRUE(read);
+  EXPECT_EQ(policy::version_of(*read), policy::version_of(bundle("pii/cards.yaml")));
+  EXPECT_FALSE(write_directory(bundle("p.yaml"), f.path("new"))) << "what is there already is not mixed with it";
+  int n = 0;
+  for (const std::string path : {"../out.yaml", "/tmp/out.yaml", "a/../../out.yaml", "", "a/", "./p.yaml", "a//p.yaml", ".."}) {
+    const auto done = write_directory(bundle(path), f.path("bad" + std::to_string(n++)));
+    EXPECT_TRUE(!done && done.error().code == errc::integrity) << path;
+  }
+  EXPECT_FALSE(fs::exists(f.path("out.yaml")));
+}
+
 TEST(directory, a_folder_with_a_bundle_of_its_own_is_another_bundle) {
   temporary_folder f;
   f.write("bundle.yaml", "b");

@@ -110,6 +110,8 @@ TEST_F(demanding, a_manifest_that_says_more_stays_and_the_history_keeps_what_was
   const auto entries = to.history(0).value();
   ASSERT_EQ(entries.size(), 3u);
   EXPECT_TRUE(entries[1].how.emergency && entries[1].how.weaker);
+  EXPECT_EQ(entries[1].how.gate_verdict, "EMERGENCY") << "as an older release wrote it: PASS, and that it was one";
+  EXPECT_EQ(to.approvals(entries).value()[1].size(), 1u) << "the second key stands beside the builder's";
   EXPECT_EQ(entries[1].how.gate_report, std::string(64, 'b'));
   EXPECT_FALSE(entries[0].how.emergency || entries[0].how.weaker);
   // Nobody keeps one there by writing it.

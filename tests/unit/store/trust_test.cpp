@@ -36,6 +36,29 @@ TEST(signatures, count_when_key_role_time_and_purpose_fit) {
   EXPECT_TRUE(check_signatures({}, {.payload = text.payload, .signatures = {}}, build_purpose, build_role, t, "it")) << "nobody asked for a signature";
 }
 
+TEST(signatures, beside_a_builders_are_told_by_name_and_whether_they_count) {
+  const auto ci = signing_key::generate(), lead = signing_key::generate(), stranger = signing_key::generate();
+  const auto built = sign_text(build_purpose, R"({"a":1})", ci);
+  const auto approved = countersign_text(approval_purpose, built, lead).value();
+  const auto t = now().wall;
+  const auto approve_role = static_cast<unsigned>(key_role::approve);
+  const trust whom{.keys = {trusted("ci", ci, build_role), trusted("lead", lead, approve_role)}, .required = true};
+  EXPECT_TRUE(second_signatures(whom, read_signed(built).value(), t).empty());
+  const auto one = second_signatures(whom, read_signed(approved).value(), t);
+  ASSERT_EQ(one.size(), 1u);
+  EXPECT_TRUE(one[0].counts && one[0].name == "lead" && one[0].key == crypto::key_id(lead.public_key()));
+  const auto two = second_signatures(whom, read_signed(countersign_text(approval_purpose, approved, stranger).value()).value(), t);
+  ASSERT_EQ(two.size(), 2u);
+  EXPECT_TRUE(!two[1].counts && two[1].doubt.contains("does not trust")) << two[1].doubt;
+  const auto untold = second_signatures(std::nullopt, read_signed(approved).value(), t);
+  ASSERT_EQ(untold.size(), 1u) << "the first is the builder's";
+  EXPECT_TRUE(!untold[0].counts && untold[0].name.empty() && untold[0].doubt.empty());
+  const trust other{.keys = {trusted("lead", lead, approve_role)}, .required = true};
+  EXPECT_EQ(second_signatures(other, read_signed(approved).value(), t).size(), 1u) << "a builder who is not trusted has approved nothing";
+  const trust expired{.keys = {trusted("ci", ci, build_role), trusted("lead", lead, approve_role, t - seconds(1))}, .required = true};
+  EXPECT_TRUE(second_signatures(expired, read_signed(approved).value(), t)[0].doubt.contains("expired"));
+}
+
 TEST(signatures, a_damaged_record_is_none) {
   const auto key = signing_key::generate();
   const auto whole = sign_text(build_purpose, "{}", key);

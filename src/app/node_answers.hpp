@@ -1,0 +1,32 @@
+// What nodes answered to an activation, counted, and in words: whether what stands in the log is live anywhere.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sluice/store/publisher.hpp"
+
+namespace sluice::app {
+
+struct answer_count {
+  std::size_t taken = 0, refused = 0;
+  std::size_t open = 0;                // nodes that have not answered, as far as it is known that they should
+  std::vector<std::string> phases = {};  // in which it was refused, each once
+  // Nobody who answered runs it: what ran before goes on.
+  [[nodiscard]] bool refused_by_all() const { return refused > 0 && taken == 0; }
+};
+// A node that could not store it runs it all the same, until its next start.
+[[nodiscard]] answer_count counted(const std::vector<store::acknowledgement>& answers);
+// The same of what is live, with those living nodes that have not answered at all.
+[[nodiscard]] answer_count counted(const std::vector<store::acknowledgement>& answers, const store::head_record& head, const std::vector<store::node_status>& nodes);
+// "2 took it, REFUSED by 1 (COMPILE)"; "-" when nobody answered, or the answers are gone.
+[[nodiscard]] std::string told(const answer_count& of);
+
+// For whom the head is live, by what its nodes answered, as the end of a sentence.
+struct standing {
+  std::string words;
+  bool refused = false;  // by some node
+};
+[[nodiscard]] standing standing_of(store::publisher& ring, const store::head_record& head);
+
+}  // namespace sluice::app

@@ -1,0 +1,48 @@
+// Whether a node may take a version, by its manifest: who signed it, which gate it passed, whether it is weaker. See ring_layout.hpp.
+#include "ring_layout.hpp"
+
+namespace sluice::store {
+namespace {
+
+// What a node demands of a version beside its signature.
+result<void> check_provenance(const manifest& of, const trust& whom, wall_time now, const std::string& what, const std::optional<placing>& as) {
+  // An emergency counts as a passed gate: it has passed what it was asked, and its word and what it skipped are signed and on record.
+  if (whom.gate && (of.how.gate_report.empty() || (of.how.gate_verdict != "PASS" && of.how.gate_verdict != "EMERGENCY"))) {
+    return fail(errc::integrity, what + (of.how.gate_report.empty() ? " names no gate report" : " did not pass its gate (" + of.how.gate_verdict + ")") +
+                                     ", and this node requires one (policy.trust.require_gate); sluice push runs it");
+  }
+  if (!whom.approval || (as && (as->back || !as->decides))) return {};
+  const auto otherwise = of.how.weaker || !as ? std::string() : held_otherwise(of, *as);
+  if (!of.how.weaker && otherwise.empty()) return {};
+  const auto approved = check_approval(whom, of.signed_as, now, what);
+  if (approved) return {};
+  const bool archived = as && as->archived;
+  const std::string approve = archived ? "whoever may: sluice approve --archive, and serve that file" : "whoever may: sluice approve";
+  if (otherwise.empty()) return fail(approved.error().code, approved.error().message + "; " + approve);
+  return fail(approved.error().code, what + " was held against " + otherwise + ", so it may be weaker, and no second key has approved it (policy.trust.require_approval): " +
+                                         (archived ? "sluice pack it --against the archive of what runs here; or " + approve : "sluice rollback, then push it again, so that it is held against what runs; or " + approve + ", then sluice activate"));
+}
+
+std::string named(const std::string& version) { return version.empty() ? "nothing" : "version " + version.substr(0, 12); }
+
+}  // namespace
+
+std::string held_otherwise(const manifest& of, const placing& as) {
+  if (of.how.ring != as.ring) return "what was live in " + (of.how.ring.empty() ? "no ring" : "ring '" + of.how.ring + "'") + ", and this is ring '" + as.ring + "'";
+  if (as.back) return {};
+  if (!as.astray.empty()) return named(of.how.against) + ", and nothing that counts leads there from " + named(as.astray) + ", which runs here";
+  if (of.how.against != as.over) return named(of.how.against) + ", and follows " + named(as.over);
+  return as.over.empty() && !as.first ? "nothing, where something was live before" : std::string();
+}
+
+bool owes_approval(const manifest& of, const trust& whom, wall_time now, const std::optional<placing>& as) {
+  return (of.how.weaker || (as && !held_otherwise(of, *as).empty())) && !check_approval(whom, of.signed_as, now, "it");
+}
+
+result<void> check_manifest(const manifest& of, const trust& whom, wall_time now, const std::optional<placing>& as) {
+  const auto what = "the manifest of version " + of.version.substr(0, 12);
+  auto passes = check_signatures(whom, of.signed_as, build_purpose, static_cast<unsigned>(key_role::build), now, what);
+  return passes ? check_provenance(of, whom, now, what, as) : passes;
+}
+
+}  // namespace sluice::store

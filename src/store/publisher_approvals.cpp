@@ -1,0 +1,62 @@
+// Second keys: which versions need one, who gave it, and giving it. See publisher.hpp.
+#include <map>
+
+#include "approval.hpp"
+#include "publisher_impl.hpp"
+#include "ring_scripts.hpp"
+#include "sluice/crypto/digest.hpp"
+
+namespace sluice::store {
+
+bool publisher::owes_approval(const std::string& version) {
+  const auto by = impl_->whom();
+  if (!by) return false;
+  const auto top = read_top(impl_->redis, impl_->keys);
+  const auto manifest = fetch_manifest(impl_->redis, impl_->keys, version, *by, now().wall, {}, top && top->record ? top->record->manifest_of(version) : std::string());
+  const bool live = top && top->record && top->record->version == version;
+  const auto as = live ? std::optional(placing{.ring = impl_->ring, .over = top->record->previous, .back = top->record->back}) : std::nullopt;
+  return !manifest || store::owes_approval(*manifest, *by, now().wall, as);
+}
+
+bool publisher::approved(const std::string& version) {
+  const auto by = impl_->whom();
+  const auto manifest = by ? fetch_manifest(impl_->redis, impl_->keys, version, *by, now().wall, {}, impl_->pinned(version)) : fail(errc::not_found, "");
+  return manifest && check_approval(*by, manifest->signed_as, now().wall, "it");
+}
+
+// Signed is what was asked about, and nothing is written over what Redis has by then.
+result<provenance> publisher::approve(const std::string& version, const crypto::signing_key& key) {
+  const auto manifest_key = impl_->keys.manifest(version);
+  const auto pinned = impl_->pinned(version);
+  auto text = impl_->redis.command({"HGET", manifest_key, pinned.empty() ? "manifest" : pinned});
+  if (text && text->kind != redis_reply::kind::text) text = impl_->redis.command({"HGET", manifest_key, "manifest"});
+  if (!text) return std::unexpected(text.error());
+  const auto approved = approve_manifest(text->text, version, "Redis", publisher_trust(impl_->trusted, {}, {}), key);
+  if (!approved) return std::unexpected(approved.error());
+  const auto done = impl_->redis.command({"EVAL", std::string(approve_script), "1", manifest_key, text->text, approved->text, crypto::sha256_hex(approved->of.signed_as.payload)});
+  return done ? result<provenance>(approved->of.how) : std::unexpected(done.error());
+}
+
+result<std::vector<std::vector<second_signature>>> publisher::approvals(const std::vector<head_record>& of) {
+  const auto by = impl_->whom();
+  std::map<std::pair<std::string, std::string>, std::vector<second_signature>> known;  // of a version's manifest, by its digest: many activations go on with one
+  std::vector<std::vector<second_signature>> out;
+  for (const auto& each : of) {
+    const auto& version = subject_of(each);
+    if (version.empty()) {
+      out.emplace_back();
+      continue;
+    }
+    const auto [at, fresh] = known.try_emplace({version, each.subject_manifest});
+    if (fresh) {
+      const auto made = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall, {}, each.subject_manifest);
+      const bool gone = !made && (made.error().code == errc::not_found || made.error().code == errc::integrity);
+      if (!made && !gone) return std::unexpected(made.error());
+      if (made) at->second = second_signatures(by, made->signed_as, now().wall);
+    }
+    out.push_back(at->second);
+  }
+  return out;
+}
+
+}  // namespace sluice::store

@@ -1,0 +1,43 @@
+// Whether an activation is live anywhere, by what nodes said of it.
+#include "node_answers.hpp"
+
+#include <gtest/gtest.h>
+
+namespace sluice::app {
+namespace {
+
+store::acknowledgement said(const std::string& node, const std::string& state, const std::string& phase = "") {
+  store::acknowledgement out;
+  out.node = node;
+  out.state = state;
+  out.phase = phase;
+  return out;
+}
+
+store::node_status alive(const std::string& id, const std::string& activation) {
+  store::node_status out;
+  out.id = id;
+  out.activation = activation;
+  out.alive = true;
+  return out;
+}
+
+TEST(node_answers, are_counted_by_what_nodes_run) {
+  const auto n = counted({said("a", "ACK"), said("b", "NACK", "COMPILE"), said("c", "NACK", "STORE"), said("d", "PENDING", "UNCONFIRMED"), said("e", "NACK", "COMPILE")});
+  EXPECT_EQ(told(n), "2 took it, REFUSED by 2 (COMPILE), 1 without an answer") << "who cannot store it runs it";
+  EXPECT_FALSE(n.refused_by_all());
+  EXPECT_TRUE(counted({said("a", "NACK", "VERIFY")}).refused_by_all());
+  EXPECT_EQ(told(counted({})), "-");
+}
+
+TEST(node_answers, of_the_head_are_missed_where_a_node_lives_and_has_not_answered) {
+  store::head_record head;
+  head.activation = {1, 7};
+  auto gone = alive("d", "1-6");
+  gone.alive = false;
+  const auto n = counted({said("a", "ACK")}, head, {alive("a", "1-7"), alive("b", "1-6"), alive("c", "1-7"), gone});
+  EXPECT_EQ(told(n), "2 took it, 1 without an answer") << "answers are kept for a while; what a node runs it says in its heartbeat";
+}
+
+}  // namespace
+}  // namespace sluice::app
