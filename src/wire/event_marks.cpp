@@ -53,8 +53,32 @@ void event_reader::keep_word(words& of, std::string_view said) {
   words_bytes_ += of.bytes() - before;
 }
 
+void event_reader::begin_marks() {
+  marks_again_ = all_marks_ && body_.repeats() && !changes_mark();
+  if (marks_again_) return void(++events_since_);
+  settle_marks();
+  marks_at_hand_.clear();
+  all_marks_ = true;
+}
+
+// An index says at which place the others stand.
+bool event_reader::changes_mark() const {
+  return std::ranges::any_of(body_.changed(), [&](index i) {
+    const auto* r = at(i);
+    return body_[i].key == "index" || (r != nullptr && (r->what == text_class::handle || r->what == text_class::opaque || r->what == text_class::parameters || r->what == text_class::sealed));
+  });
+}
+
+void event_reader::settle_marks() {
+  const auto times = std::exchange(events_since_, 0);
+  if (times == 0) return;
+  for (auto* of : marks_at_hand_) of->times += times;
+}
+
 void event_reader::forget_words() {
   last_marks_ = {};
+  marks_at_hand_.clear();
+  all_marks_ = false;
   words_.clear();
   words_bytes_ = 0;
 }
@@ -63,8 +87,11 @@ void event_reader::forget_words() {
 bool event_reader::speak(const std::string& what, std::int64_t choice) {
   const auto at = words_.find(what);
   if (at == words_.end()) return true;
+  settle_marks();
   const auto said = at->second.all();
   last_marks_ = {};
+  marks_at_hand_.clear();
+  all_marks_ = false;
   words_bytes_ -= what.size() + at->second.bytes();
   words_.erase(at);
   return begin_field(what, said, choice);
@@ -78,12 +105,18 @@ bool event_reader::judge_mark(index i, const row& r, grower& dialect, channel_si
   auto* of = near.of != nullptr && near.state == state && states_[n.parent] != state && near.which == dialect.which() ? near.of : nullptr;
   if (of != nullptr && of->last == n.text) {
     ++of->times;
-    return true;
+    return marks_at_hand_.push_back(of), true;
   }
   const bool looks = looks_as(r.what, n.text);
   if (looks && r.what == text_class::handle) remember_handle(n.text);
-  if (const auto url = take_data_url(i, r, dialect, sink); url != grower::taken::left) return url == grower::taken::taken;
-  if (looks && of != nullptr) return keep_word(*of, n.text), true;
+  if (const auto url = take_data_url(i, r, dialect, sink); url != grower::taken::left) {
+    all_marks_ = false;
+    return url == grower::taken::taken;
+  }
+  if (looks && of != nullptr) {
+    keep_word(*of, n.text);
+    return marks_at_hand_.push_back(of), true;
+  }
   auto name = place(i, &dialect);
   if (name.size() > limits::place_bytes) return refuse_place();
   auto which = dialect.which();
@@ -92,8 +125,9 @@ bool event_reader::judge_mark(index i, const row& r, grower& dialect, channel_si
     of = keep_word(what, n.text);
     const bool alone = states_[n.parent] != state && r.path.find_first_of("[{") == std::string_view::npos;
     if (of != nullptr && alone) near = {state, of, std::move(which)};
-    if (of != nullptr) return true;
+    if (of != nullptr) return marks_at_hand_.push_back(of), true;
   }
+  all_marks_ = false;
   const auto choice = dialect.choice_of(i);
   return speak(what, choice) && judge_field({what, std::move(name), role::assistant, part_kind::annotation, false, choice}, n.text, sink);
 }

@@ -42,6 +42,7 @@ result<void> event_reader::parse(std::string_view data) {
   numbers_of_ = none;
   types_.forget();
   if (auto parsed = body_.parse_next(data, depth_max_); !parsed) return parsed;
+  begin_marks();
   // What stands where is the same as in the event before, unless a word that says what an object is has changed.
   if (body_.repeats() && std::ranges::none_of(body_.changed(), [&](index i) { return body_[i].key == "type"; })) return {};
   table_.walk(body_, states_);
@@ -141,7 +142,7 @@ bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_
   const auto& n = body_[i];
   switch (r.what) {
     case text_class::scalar: case text_class::copy: return true;
-    case text_class::handle: case text_class::opaque: case text_class::parameters: case text_class::sealed: return judge_mark(i, r, dialect, sink);
+    case text_class::handle: case text_class::opaque: case text_class::parameters: case text_class::sealed: return marks_again_ || judge_mark(i, r, dialect, sink);
     case text_class::binary: return judge_attachment(i, r, dialect, sink);
     case text_class::reference: return admits(i, "server state", std::nullopt, sink);
     case text_class::text: case text_class::json: case text_class::schema: case text_class::name: case text_class::arguments: break;

@@ -207,6 +207,10 @@ class event_reader {
     [[nodiscard]] std::string all() const;
     [[nodiscard]] std::size_t bytes() const { return before.size() + last.size(); }
   };
+  // Where an event repeats the one before it and none of these is among what changed, each was said once more, and none is looked at.
+  void begin_marks();
+  [[nodiscard]] bool changes_mark() const;
+  void settle_marks();
   words* keep_word(std::string_view what, std::string_view said);
   void keep_word(words& of, std::string_view said);
   void forget_words();
@@ -242,6 +246,10 @@ class event_reader {
     std::string which = {};
   };
   std::array<mark, 8> last_marks_;
+  std::vector<words*> marks_at_hand_;  // of the last event whose marks were looked at
+  std::size_t events_since_ = 0;       // which repeat it
+  bool marks_again_ = false;           // the event at hand does
+  bool all_marks_ = false;             // each of that event's is at hand
   std::size_t remembered_ = 0;
   std::string released_, unread_;
 };

@@ -78,6 +78,21 @@ TEST(marks, alone_are_judged_by_nobody) {
   }
 }
 
+// Of events that repeat each other but for their text the marks are not looked at again; they were said all the same.
+TEST(marks, of_events_that_repeat_are_said_each_time) {
+  const auto chunk = [](const std::string& id, const std::string& says, int choice = 0) {
+    return data({{"id", id}, {"model", "m"}, {"choices", json::array({{{"index", choice}, {"delta", {{"content", says}}}}})}});
+  };
+  const auto run = [](const std::string& bytes, const std::string& word) {
+    testing::block_sink blocks(word);
+    return testing::run(openai(), "/v1/chat/completions", R"({"messages":[],"stream":true})", bytes, {}, blocks).last;
+  };
+  EXPECT_EQ(run(chunk("ha", "a") + chunk("ha", "b") + chunk("ha", "c") + chunk(", no", "d"), "hahaha, no"), status::blocked);
+  EXPECT_EQ(run(chunk("ha", "a") + chunk("ha", "b") + chunk("ho", "c") + chunk("ho", "c") + chunk(", no", "d"), "hahahoho, no"), status::blocked);
+  EXPECT_EQ(run(chunk("ha", "a") + chunk("ha", "b") + "id: he\n" + chunk("ha", "c") + "id:  he\n" + chunk("ha", "d") + chunk(", no", "e"), "hahahaha, no"), status::blocked);
+  EXPECT_EQ(run(chunk("ha", "a") + chunk("ha", "b", 1) + chunk("ha", "c") + chunk(", no", "d"), "hahaha, no"), status::blocked) << "whatever choice an event is of";
+}
+
 // The identifiers of two calls are two, whatever stands at the same row of the table.
 TEST(marks, of_two_places_are_two_texts) {
   const auto id = [](int call, const char* word) {
