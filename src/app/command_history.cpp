@@ -104,6 +104,7 @@ std::optional<std::vector<entry_facts>> facts_of(store::publisher& ring, const s
   const auto answers = ring.acknowledgements(entries);
   if (!answers) complain("what nodes answered is not shown: " + printable(answers.error().message), "see: sluice status");
   const auto nodes = ring.nodes();
+  if (!nodes) complain("which nodes owe an answer is not shown: " + printable(nodes.error().message), "see: sluice status");
   std::vector<entry_facts> out;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     entry_facts each{.answers = {}, .second = (*second)[i], .revoked = std::ranges::find(*revoked, store::subject_of(entries[i])) != revoked->end()};

@@ -61,7 +61,7 @@ int end_trial(const trial_options& options, bool promote, bool json) {
   if (!canary && live->shadow.empty()) {
     const auto [words, refused] = standing_of(*ring, *live);
     complain(std::string("there is no ") + (options.shadow ? "version in shadow" : "canary and no version in shadow") + " in ring '" + options.ring.ring + "': " + policy::to_string(live->activation) + " " + printable(words),
-             refused ? "sluice history says who refused it and where; sluice rollback --to an activation that they took makes its version the head again" : "sluice push BUNDLE --canary 5 begins one, --shadow the other");
+             refused ? "sluice status says which node refused it and why; sluice rollback --to an activation that they took makes its version the head again" : "sluice push BUNDLE --canary 5 begins one, --shadow the other");
     return 1;
   }
   const std::string what = canary ? "canary" : "version in shadow";

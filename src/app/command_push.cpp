@@ -175,14 +175,15 @@ std::optional<gate_run> pass_gate(const bundle_input& input, const push_options&
   asked.actor = actor_name(options.actor);
   asked.from_nothing = has_block || asked.emergency;
   auto run = run_gate(input, with.active ? &*with.active : nullptr, asked, now().wall, compiler);
-  if (!run || !write_reports(options.reports, input, *run)) return std::nullopt;
+  if (!run) return std::nullopt;
+  const bool written = write_reports(options.reports, input, *run);  // what the gate says is told in any case
   const auto verdict = run->report.verdict;
   if (verdict == rollout::verdict::pass || verdict == rollout::verdict::emergency || (verdict == rollout::verdict::insufficient && !has_block)) {
     if (verdict == rollout::verdict::emergency) complain("the gate says EMERGENCY: not asked were " + joined(run->report, run->terms), "push it once more without --emergency when its golden sets hold: that counts as passed, and the history keeps both");
     if (!has_block) complain("the gate did not hold it against what is live: neither version has a `gate` block" + std::string(asked.approved_by.empty() ? "" : ", and --approved-by approves nothing"), "with one, rules that are weaker need a second person: docs/gate.md");
     if (!with.unknown.empty()) complain("whether it is weaker than what is live, nobody can tell (" + with.unknown + "), so it counts as weaker", "nodes with require_approval want a second key: sluice approve. --trust FILE names the keys that count");
     else if (with.weaker && !has_block) complain("it is weaker than what is live, or may be", "see: sluice diff. Nodes with require_approval want a second key: sluice approve");
-    return run;
+    return written ? std::move(run) : std::nullopt;
   }
   print_checks(*run, std::cerr);
   complain("the gate says " + std::string(rollout::to_string(verdict)) + ", so nothing was uploaded", keep_refused(input, with.active ? &*with.active : nullptr, asked, *run) + (asked.emergency ? "" : "; in an emergency: --emergency --note WHY"));
@@ -240,6 +241,7 @@ result<pushed> push_once(const push_options& options, store::publisher& ring, co
   mark = mono_now();
   // A commit of golden sets alone comes through the same pipeline, canary or not.
   out.head = options.again ? std::nullopt : active_everywhere(ring, out.version);
+  if (out.head && out.head->how.emergency && !how.emergency) out.head.reset();  // its sets hold now: the history is to say so
   out.unchanged = out.head.has_value();
   if (out.unchanged) return out;
   auto request = request_of(options, ring, out.version, with->head.activation);

@@ -28,8 +28,7 @@ struct rollback_options {
 result<bool> was_taken(store::publisher& ring, const store::head_record& entry) {
   const auto answers = ring.acknowledgements(entry.activation, entry.version);
   if (!answers) return std::unexpected(answers.error());
-  const auto n = counted(*answers);
-  return n.refused == 0 || n.taken + n.open > 0;
+  return !counted(*answers).refused_by_all();
 }
 
 // Why nothing goes back to it; "" when something may. A version that every node refused was never live, whatever the log says of it.

@@ -21,9 +21,9 @@ answer_count counted(const std::vector<store::acknowledgement>& answers) {
   answer_count out;
   std::set<std::string> phases;
   for (const auto& a : answers) {
-    const bool refused = a.state == "NACK" && a.phase != "STORE";
+    const bool refused = a.state == "NACK" && !a.in_force();
     if (refused && !a.phase.empty()) phases.insert(a.phase);
-    ++(refused ? out.refused : a.state == "ACK" || a.state == "NACK" ? out.taken : out.open);
+    ++(refused ? out.refused : a.in_force() ? out.taken : out.open);
   }
   out.phases.assign(phases.begin(), phases.end());
   return out;
@@ -53,7 +53,8 @@ standing standing_of(store::publisher& ring, const store::head_record& head) {
   const auto there = ring.nodes();
   if (!answers || !there) return {.words = "is the head; which nodes took it, nobody can tell: " + (answers ? there.error() : answers.error()).message};
   const auto n = counted(*answers, head, *there);
-  if (n.refused_by_all()) return {.words = "is live nowhere: " + nodes(n.refused) + " refused it" + phases_of(n) + " and went on with what was live before" + (n.open > 0 ? ", and of " + nodes(n.open) + " there is no answer" : ""), .refused = true};
+  if (n.refused_by_all()) return {.words = "is live nowhere: " + nodes(n.refused) + " refused it" + phases_of(n) + " and went on with what was live before", .refused = true};
+  if (n.refused > 0 && n.taken == 0) return {.words = "is the head: " + nodes(n.refused) + " refused it" + phases_of(n) + ", and of " + nodes(n.open) + " there is no answer yet", .refused = true};
   if (n.refused > 0) return {.words = "is live, but not on " + nodes(n.refused) + ", which refused it" + phases_of(n), .refused = true};
   if (n.taken == 0) return {.words = n.open > 0 ? "is the head, and no node has taken it yet" : "is the head, and no node is there that could run it"};
   if (n.open > 0) return {.words = "is live, but of " + nodes(n.open) + " there is no answer yet"};

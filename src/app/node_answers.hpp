@@ -12,10 +12,10 @@ struct answer_count {
   std::size_t taken = 0, refused = 0;
   std::size_t open = 0;                // nodes that have not answered, as far as it is known that they should
   std::vector<std::string> phases = {};  // in which it was refused, each once
-  // Nobody who answered runs it: what ran before goes on.
-  [[nodiscard]] bool refused_by_all() const { return refused > 0 && taken == 0; }
+  // Nobody runs it: what ran before goes on.
+  [[nodiscard]] bool refused_by_all() const { return refused > 0 && taken == 0 && open == 0; }
 };
-// A node that could not store it runs it all the same, until its next start.
+// A node that could not store it may run it all the same, until its next start, and says so.
 [[nodiscard]] answer_count counted(const std::vector<store::acknowledgement>& answers);
 // The same of what is live, with those living nodes that have not answered at all.
 [[nodiscard]] answer_count counted(const std::vector<store::acknowledgement>& answers, const store::head_record& head, const std::vector<store::node_status>& nodes);

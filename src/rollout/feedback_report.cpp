@@ -49,8 +49,8 @@ std::string people(const reviewed_decision& of) {
   return out;
 }
 
-// Whose decision it was: a label alone names no tenant, and its record does.
-const std::string& tenant_of(const reviewed_decision& of, const logged_decision& logged) { return of.tenant.empty() ? logged.tenant : of.tenant; }
+// Whose decision it was: its record says so, and whoever reports or labels it may say anything.
+const std::string& tenant_of(const reviewed_decision& of, const logged_decision& logged) { return logged.tenant.empty() ? of.tenant : logged.tenant; }
 
 std::string exception_yaml(const reviewed_decision& of, const std::string& tenant, const std::string& id, const acted_rule& rule, const proposal_options& how) {
   const auto until = rfc3339(how.today + std::chrono::days(how.days)).substr(0, 10);

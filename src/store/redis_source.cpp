@@ -260,7 +260,7 @@ result<void> redis_source::take(const activation_record& record) {
   if (done == node::outcome::unsaved) {
     refuse_nothing();
     const bool runs_it = node_.state().active == record.activation;
-    return acknowledge(record, "NACK", "STORE", (runs_it ? "in force, but not on disk: " : "not in force: ") + node_.unsaved_why());
+    return acknowledge(record, "NACK", "STORE", (runs_it ? std::string(acknowledgement::in_force_unsaved) : "not in force: ") + node_.unsaved_why());
   }
   bool fine = true;
   const auto& canary = record.with.canary;

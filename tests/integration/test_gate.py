@@ -482,7 +482,11 @@ def test_gate_decides_what_a_push_uploads(lab):
     assert f"shadow {urgent[:12]}" in sluice("history", *ring).stdout
     sluice("activate", urgent[:12], *ring, "--note", "now")
     assert history()[0]["emergency"] and "now; EMERGENCY" in sluice("history", *ring).stdout, history()[0]
-    before += 2
+    # Its sets hold: the same version once more, and the history says both.
+    r = push(write(lab.dir / "c", cases(), words=("needle", "rose", "lily")))
+    assert r.returncode == 0 and history()[0]["gate_verdict"] == "PASS" and not history()[0]["emergency"] and history()[0]["version"] == urgent, (r.stderr, history()[0])
+    assert history()[1]["emergency"] and "EMERGENCY" not in sluice("status", *ring).stdout, history()[1]
+    before += 3
     r = push(write(lab.dir / "b", cases(), words=("needle", "lily"), gate=GATE.replace("slower: 100", "database_bytes: 10")), "--emergency", "--note", "why")
     assert r.returncode == 1 and "at most 10" in r.stderr, r.stderr
     for limit, told in (("compile: 1ms", "compiled from nothing in"), ("compile_bytes: 4096", "the compiler held"), ("rule_us: 20", "straw: takes")):

@@ -82,6 +82,11 @@ struct acknowledgement {
   std::string version;
   milliseconds compile{0};
   std::vector<rule_demotion> kept = {};  // what this activation demotes and the node enforces all the same: rules that say never_demote
+
+  // How the message of a node begins that could not keep what it runs all the same.
+  static constexpr std::string_view in_force_unsaved = "in force, but not on disk: ";
+  // Whether the node runs what it answers of: it took it, or could only not keep it.
+  [[nodiscard]] bool in_force() const { return state == "ACK" || (state == "NACK" && phase == "STORE" && message.starts_with(in_force_unsaved)); }
 };
 
 struct node_status {

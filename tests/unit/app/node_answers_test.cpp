@@ -6,11 +6,12 @@
 namespace sluice::app {
 namespace {
 
-store::acknowledgement said(const std::string& node, const std::string& state, const std::string& phase = "") {
+store::acknowledgement said(const std::string& node, const std::string& state, const std::string& phase = "", const std::string& message = "") {
   store::acknowledgement out;
   out.node = node;
   out.state = state;
   out.phase = phase;
+  out.message = message;
   return out;
 }
 
@@ -23,10 +24,12 @@ store::node_status alive(const std::string& id, const std::string& activation) {
 }
 
 TEST(node_answers, are_counted_by_what_nodes_run) {
-  const auto n = counted({said("a", "ACK"), said("b", "NACK", "COMPILE"), said("c", "NACK", "STORE"), said("d", "PENDING", "UNCONFIRMED"), said("e", "NACK", "COMPILE")});
-  EXPECT_EQ(told(n), "2 took it, REFUSED by 2 (COMPILE), 1 without an answer") << "who cannot store it runs it";
+  const auto n = counted({said("a", "ACK"), said("b", "NACK", "COMPILE"), said("c", "NACK", "STORE", "in force, but not on disk: full"), said("d", "PENDING", "UNCONFIRMED"), said("e", "NACK", "COMPILE"),
+                          said("f", "NACK", "STORE", "not in force: full")});
+  EXPECT_EQ(told(n), "2 took it, REFUSED by 3 (COMPILE, STORE), 1 without an answer") << "who cannot store it may run it, and says so";
   EXPECT_FALSE(n.refused_by_all());
   EXPECT_TRUE(counted({said("a", "NACK", "VERIFY")}).refused_by_all());
+  EXPECT_FALSE(counted({said("a", "NACK", "VERIFY"), said("b", "PENDING", "VERIFIED")}).refused_by_all()) << "it may run there";
   EXPECT_EQ(told(counted({})), "-");
 }
 
