@@ -6,6 +6,10 @@
 
 namespace sluice::proxy {
 
+namespace {
+constexpr std::string_view half_answer = "upstream: its answer ended without the end that this API's answers have";
+}
+
 // In shadow the client has each byte as it came, and the evaluator only watches: what it cannot read stops nothing.
 void exchange::impl::watch_stream(std::string_view bytes) {
   if (stream_over) return note_unscanned("behind the end", bytes.size());
@@ -113,9 +117,12 @@ void exchange::impl::end_stream(effects& out, bool clean) {
     if (over()) return;
   } else if (!stream_over) {
     const auto what = stream->end(clean, *sink, piece);
-    if (shadow() && (what == status::unreadable || !sink->failure().empty())) {
+    const bool half = what == status::broken_off && !stream->reason().empty();
+    if (shadow() && (what == status::unreadable || half || !sink->failure().empty())) {
       leave_stream();
-    } else if (what == status::broken_off && !shadow()) {
+    } else if (what == status::broken_off && shadow()) {
+      reason = half_answer;
+    } else if (what == status::broken_off) {
       return break_off(out);
     } else if (what == status::blocked || what == status::unreadable) {
       return stop_stream(what, out);
@@ -181,7 +188,7 @@ void exchange::impl::keep_alive(effects& out) {
 // The body ended as HTTP has it, but what it said is half an answer.
 void exchange::impl::break_off(effects& out) {
   worker.counters().upstream_errors.add();
-  reason = "upstream: its answer ended without the end that this API's answers have";
+  reason = half_answer;
   answer_read = true;  // what there is of it
   fail_stream(wire::gateway_error::upstream, "The upstream broke off its answer.", out);
 }

@@ -263,7 +263,9 @@ document& document::operator=(document&&) noexcept = default;
 result<void> document::parse(std::string_view bytes, std::uint32_t depth_max, std::uint32_t values_max) {
   auto& d = *impl_;
   d.values_max = values_max;
-  d.too_many = false;
+  d.too_many = d.repeats = false;
+  d.last.clear();
+  d.changed.clear();
   d.bytes = bytes;
   d.nodes.clear();
   d.arena.clear();
@@ -293,8 +295,6 @@ result<void> document::parse_next(std::string_view bytes, std::uint32_t depth_ma
   if (d.repeats) {
     d.bytes = bytes;
   } else {
-    d.last.clear();
-    d.changed.clear();
     if (auto parsed = parse(bytes, depth_max); !parsed) return parsed;
     const bool plain = std::ranges::all_of(d.nodes, [](const node& n) { return n.key_end == n.key_begin || n.key.size() + 2 == n.key_end - n.key_begin; });
     if (!plain) return {};

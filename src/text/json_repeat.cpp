@@ -29,7 +29,7 @@ std::size_t string_end(std::string_view s, std::size_t at) {
 }
 
 // The same of a number without sign, fraction and exponent.
-std::size_t number_end(std::string_view s, std::size_t at) {
+std::size_t digits_end(std::string_view s, std::size_t at) {
   auto i = at;
   while (i < s.size() && is_digit(s[i])) ++i;
   return i - at > 1 && s[at] == '0' ? at : i;
@@ -59,11 +59,15 @@ bool compare(const node& n, index i, compared& c, std::vector<other_literal>& ou
   if (!c.same(n.raw_begin - c.from) || c.at == c.bytes.size()) return false;
   const std::size_t size = n.raw_end - n.raw_begin;
   const bool string = n.kind == kind::string;
-  if (string && c.same(size)) return true;
+  const auto from = c.from, at = c.at;
+  // A number may be longer: more of it shows in what is compared next, or here.
+  if (c.same(size) && (string || c.at == c.bytes.size() || !is_digit(c.bytes[c.at]))) return true;
+  c.from = from;
+  c.at = at;
   if (string && c.bytes[c.at] != '"') return false;
-  const auto end = string ? string_end(c.bytes, c.at) : number_end(c.bytes, c.at);
+  const auto end = string ? string_end(c.bytes, c.at) : digits_end(c.bytes, c.at);
   if (end == c.at) return false;
-  if (string || end - c.at != size || std::memcmp(c.before.data() + c.from, c.bytes.data() + c.at, size) != 0) out.push_back({i, static_cast<std::uint32_t>(end)});
+  out.push_back({i, static_cast<std::uint32_t>(end)});
   c.from = n.raw_end;
   c.at = end;
   return true;

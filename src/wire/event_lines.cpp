@@ -40,7 +40,6 @@ bool event_reader::judge_line(std::string_view name, std::string_view value, boo
   const auto place = "event " + std::string(name);
   const auto what = known_as(role::assistant, part_kind::annotation, false, "", place);
   if (!looks_as(text_class::opaque, value) || keep_word(what, value) == nullptr) {
-    if (!speak(what, channel_sink::no_choice)) return false;
     return judge_field({what, place, role::assistant, part_kind::annotation, false, channel_sink::no_choice}, value, sink);
   }
   if (lines_.contains(value)) return true;

@@ -37,9 +37,9 @@ void event_reader::words::append_last(std::string& to) const {
 // Keeps one more word of what judge_field() would know by `what`; null where that has said text before, with which the word is judged.
 event_reader::words* event_reader::keep_word(std::string_view what, std::string_view said) {
   if (again_.contains(what)) return nullptr;
+  if (words_bytes_ > limits::unknown_bytes) forget_words();
   auto at = words_.find(what);
   if (at == words_.end()) {
-    if (words_bytes_ > limits::unknown_bytes) forget_words();
     at = words_.emplace(what, words()).first;
     words_bytes_ += what.size();
   }
@@ -61,11 +61,11 @@ void event_reader::begin_marks() {
   all_marks_ = true;
 }
 
-// An index says at which place the others stand.
+// By what the event before found where; an index says at which place the others stand, and a type by which rows they are read.
 bool event_reader::changes_mark() const {
   return std::ranges::any_of(body_.changed(), [&](index i) {
     const auto* r = at(i);
-    return body_[i].key == "index" || (r != nullptr && (r->what == text_class::handle || r->what == text_class::opaque || r->what == text_class::parameters || r->what == text_class::sealed));
+    return body_[i].key == "index" || body_[i].key == "type" || (r != nullptr && (r->what == text_class::handle || r->what == text_class::opaque || r->what == text_class::parameters || r->what == text_class::sealed));
   });
 }
 
@@ -73,6 +73,13 @@ void event_reader::settle_marks() {
   const auto times = std::exchange(events_since_, 0);
   if (times == 0) return;
   for (auto* of : marks_at_hand_) of->times += times;
+}
+
+// Two marks of one place follow each other: what they say together is not what each says over and over.
+bool event_reader::take_mark(words& of) {
+  all_marks_ = all_marks_ && std::ranges::find(marks_at_hand_, &of) == marks_at_hand_.end();
+  marks_at_hand_.push_back(&of);
+  return true;
 }
 
 void event_reader::forget_words() {
@@ -83,7 +90,7 @@ void event_reader::forget_words() {
   words_bytes_ = 0;
 }
 
-// The words that were kept of a field are text with what comes now. False: more than the gateway follows.
+// The words that were kept of a field, if any, are text with what comes now. False: more than the gateway follows.
 bool event_reader::speak(const std::string& what, std::int64_t choice) {
   const auto at = words_.find(what);
   if (at == words_.end()) return true;
@@ -105,7 +112,7 @@ bool event_reader::judge_mark(index i, const row& r, grower& dialect, channel_si
   auto* of = near.of != nullptr && near.state == state && states_[n.parent] != state && near.which == dialect.which() ? near.of : nullptr;
   if (of != nullptr && of->last == n.text) {
     ++of->times;
-    return marks_at_hand_.push_back(of), true;
+    return take_mark(*of);
   }
   const bool looks = looks_as(r.what, n.text);
   if (looks && r.what == text_class::handle) remember_handle(n.text);
@@ -113,9 +120,9 @@ bool event_reader::judge_mark(index i, const row& r, grower& dialect, channel_si
     all_marks_ = false;
     return url == grower::taken::taken;
   }
-  if (looks && of != nullptr) {
+  if (looks && of != nullptr && words_bytes_ <= limits::unknown_bytes) {
     keep_word(*of, n.text);
-    return marks_at_hand_.push_back(of), true;
+    return take_mark(*of);
   }
   auto name = place(i, &dialect);
   if (name.size() > limits::place_bytes) return refuse_place();
@@ -125,11 +132,10 @@ bool event_reader::judge_mark(index i, const row& r, grower& dialect, channel_si
     of = keep_word(what, n.text);
     const bool alone = states_[n.parent] != state && r.path.find_first_of("[{") == std::string_view::npos;
     if (of != nullptr && alone) near = {state, of, std::move(which)};
-    if (of != nullptr) return marks_at_hand_.push_back(of), true;
+    if (of != nullptr) return take_mark(*of);
   }
   all_marks_ = false;
-  const auto choice = dialect.choice_of(i);
-  return speak(what, choice) && judge_field({what, std::move(name), role::assistant, part_kind::annotation, false, choice}, n.text, sink);
+  return judge_field({what, std::move(name), role::assistant, part_kind::annotation, false, dialect.choice_of(i)}, n.text, sink);
 }
 
 }  // namespace sluice::wire

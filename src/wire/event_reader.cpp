@@ -70,7 +70,9 @@ std::string_view event_reader::word(std::string_view key, index object) const {
 
 bool event_reader::tells_error() const {
   const auto type = body_.member(0, "type"), error = body_.member(0, "error");
-  return (type != none && body_[type].text == "error") || (error != none && body_[error].kind == kind::object && body_.first_child(error) != none);
+  if (type != none && body_[type].text == "error") return true;
+  if (error == none) return false;
+  return body_[error].kind == kind::object ? body_.first_child(error) != none : body_[error].kind == kind::string && !body_[error].text.empty();
 }
 
 bool event_reader::plain_index(index of, std::int64_t& out, std::int64_t least) {
@@ -231,6 +233,7 @@ bool event_reader::judge_again(index i, std::string_view text, role who, part_ki
 }
 
 bool event_reader::judge_field(field_name by, std::string_view text, channel_sink& sink) {
+  if (!words_.empty() && !again_.contains(by.known_as) && !speak(by.known_as, by.choice)) return false;
   const auto [at, fresh] = again_.try_emplace(std::move(by.known_as));
   auto& of = at->second;
   if (!fresh && !of.channel && of.text == text) {

@@ -113,7 +113,7 @@ class event_reader {
   // answer all the same. Names of events that this dialect has, and signs of life, pass. False: blocked.
   // `bare_json`: clients of this dialect read JSON in such a line as an event of its own, which is not judged as one: it stops the stream.
   [[nodiscard]] bool judge_lines(const http::sse_event& e, channel_sink& sink, bool bare_json = false);
-  // Whether the event is an upstream's error: it says so by its type, or has an object `error` with something in it.
+  // Whether the event is an upstream's error: it says so by its type, or has an object or a text `error` with something in it.
   [[nodiscard]] bool tells_error() const;
   // Why the last judge() found what nobody can scan; "" when it did not.
   [[nodiscard]] const std::string& unread() const { return unread_; }
@@ -201,14 +201,15 @@ class event_reader {
   // event_marks.cpp: what a field of identifiers and the like said, as long as it looked like such: the end of it.
   struct words {
     std::string before, last;
-    std::size_t times = 0;  // of the last
+    std::size_t times = 0;  // of the last; what stands before it is written out
     void add(std::string_view said);
     void append_last(std::string& to) const;
     [[nodiscard]] std::string all() const;
     [[nodiscard]] std::size_t bytes() const { return before.size() + last.size(); }
   };
-  // Where an event repeats the one before it and none of these is among what changed, each was said once more, and none is looked at.
+  // Where an event repeats the one before it and no identifier is among what changed, each was said once more, and none is looked at.
   void begin_marks();
+  bool take_mark(words& of);
   [[nodiscard]] bool changes_mark() const;
   void settle_marks();
   words* keep_word(std::string_view what, std::string_view said);

@@ -29,11 +29,12 @@ response_stream::status event_stream::end(bool clean, channel_sink& sink, std::s
   if (!clean) return status::ok;  // what is held goes with the upstream
   const auto ending = missing_end::of_event(splitter_.rest());
   const auto s = ending.text().empty() ? status::ok : feed(ending.text(), sink, out);
-  if (s == status::unreadable) return status::broken_off;  // half an event
+  const bool broken_off = (s == status::unreadable && half_) || (s == status::ok && !erred_ && !told_all());
+  // What leaves as it comes was not judged to its end yet; nothing of what is held leaves.
+  if (std::string dropped; broken_off) return finish_stream(sink, dropped) || !event_.unread().empty() ? status::broken_off : status::blocked;
   if (s != status::ok && s != status::done) return s;
   const auto before = out.size();
   if (s == status::ok) {
-    if (!erred_ && !told_all()) return status::broken_off;
     if (!finish_stream(sink, out)) return stopped();
     over_ = true;
   }
@@ -42,7 +43,9 @@ response_stream::status event_stream::end(bool clean, channel_sink& sink, std::s
 }
 
 bool event_stream::read(const http::sse_event& e) {
-  if (auto parsed = event_.parse(e.data); !parsed) return event_.refuse(parsed.error().message);
+  const auto parsed = event_.parse(e.data);
+  half_ = !parsed;
+  if (half_) return event_.refuse(parsed.error().message);
   if (event_.body()[0].kind != text::json::kind::object) return event_.refuse("an event is no JSON object");
   padded_ = padded_ || event_.body().member(0, "obfuscation") != text::json::none;
   errs_ = event_.tells_error();

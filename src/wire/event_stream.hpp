@@ -22,7 +22,7 @@ class event_stream : public response_stream, protected event_reader::grower {
 
   // One event with data. `done` ends the stream.
   [[nodiscard]] virtual status event(const http::sse_event& e, channel_sink& sink, std::string& out) = 0;
-  // Whether an answer may be whole that ends without the event that ends its dialect's streams.
+  // Whether the upstream has said that its answer is whole, where that is not the event behind which nothing is read.
   [[nodiscard]] virtual bool told_all() const { return false; }
   // Resolves what is held of every text that is open. False: stopped.
   [[nodiscard]] virtual bool finish_all(channel_sink& sink, std::string& out) = 0;
@@ -52,6 +52,7 @@ class event_stream : public response_stream, protected event_reader::grower {
   event_reader event_;
   std::string released_;
   bool over_ = false;
+  bool half_ = false;  // the event at hand is no JSON
   bool errs_ = false, erred_ = false;  // the upstream tells an error: in the event at hand; in that or before
 
  private:

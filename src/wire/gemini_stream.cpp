@@ -87,7 +87,7 @@ response_stream::status generate_stream::feed_elements(channel_sink& sink, std::
       continue;
     }
     if (elements_.closed() && p.raw.find(']') != std::string_view::npos) {
-      if (!told_all()) return status::broken_off;
+      if (!told_all()) return break_off(sink);
       if (!finish_stream(sink, out)) return status::blocked;
     }
     out += p.raw;
@@ -97,7 +97,9 @@ response_stream::status generate_stream::feed_elements(channel_sink& sink, std::
 
 // What of a candidate was held, and has no place in the event that ends it, leaves before that.
 response_stream::status generate_stream::judge(std::string_view data, channel_sink& sink, std::string& out) {
-  if (auto parsed = event_.parse(data); !parsed) {
+  const auto parsed = event_.parse(data);
+  half_ = !parsed;
+  if (half_) {
     reason_ = parsed.error().message;
     return status::unreadable;
   }
@@ -151,15 +153,23 @@ response_stream::status generate_stream::end(bool clean, channel_sink& sink, std
   const auto ending = missing_end::of_event(framing_ == framing::events ? events_.rest() : std::string_view());
   if (!ending.text().empty()) {
     const auto s = feed(ending.text(), sink, out);
-    if (s == status::unreadable) return status::broken_off;  // half an event
+    if (s == status::unreadable && half_) return break_off(sink);
     if (s != status::ok) return s;
   }
-  if (framing_ == framing::array || !told_all()) return status::broken_off;
+  if (framing_ == framing::array && elements_.buffered_bytes() > 0) reason_ = "the array broke off within an element";
+  if (framing_ == framing::array || !told_all()) return break_off(sink);
   const auto before = out.size();
   if (!finish_stream(sink, out)) return status::blocked;
   ending.take_back(out, before);
   over_ = true;
   return status::ok;
+}
+
+// What leaves as it comes was not judged to its end yet; nothing of what is held leaves.
+response_stream::status generate_stream::break_off(channel_sink& sink) {
+  std::string dropped;
+  if (!std::exchange(broke_off_, true) && !finish_stream(sink, dropped) && event_.unread().empty()) return status::blocked;
+  return status::broken_off;
 }
 
 // Whether the gateway is to say why: not behind the stream's end, and not behind an error, behind which a client reads nothing.

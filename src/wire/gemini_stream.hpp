@@ -94,6 +94,7 @@ class generate_stream final : public response_stream, private event_reader::grow
   // No event of this dialect says that it is the last.
   [[nodiscard]] bool told_all() const { return erred_ || refused_ || all_finished(candidates_); }
   void emit(const std::string& json, std::string& out);
+  [[nodiscard]] status break_off(channel_sink& sink);
   [[nodiscard]] bool ends(std::string& out);
   [[nodiscard]] status stopped() { return (reason_ = event_.unread()).empty() ? status::blocked : status::unreadable; }
 
@@ -117,6 +118,8 @@ class generate_stream final : public response_stream, private event_reader::grow
   bool written_ = false, over_ = false;
   bool erred_ = false;       // the upstream told an error, in the event at hand or before
   bool refused_ = false;     // it answers no such prompt
+  bool half_ = false;        // the event at hand is no JSON
+  bool broke_off_ = false;
   bool told_error_ = false;  // by the last event to the client, in the upstream's words
 };
 

@@ -58,6 +58,7 @@ class lines_stream final : public response_stream, private event_reader::grower 
   std::string model_, created_at_ = "\"1970-01-01T00:00:00Z\"";  // raw tokens
   std::string reason_, released_;
   bool edited_ = false, over_ = false, calls_ = false;
+  bool half_ = false;  // the line at hand is no JSON
 };
 
 response_stream::status lines_stream::feed(std::string_view bytes, channel_sink& sink, std::string& out) {
@@ -79,7 +80,9 @@ response_stream::status lines_stream::line(const http::json_piece& p, channel_si
     out += p.raw;
     return status::ok;
   }
-  if (auto parsed = event_.parse(p.data); !parsed) {
+  const auto parsed = event_.parse(p.data);
+  half_ = !parsed;
+  if (half_) {
     reason_ = parsed.error().message;
     return status::unreadable;
   }
@@ -174,10 +177,10 @@ response_stream::status lines_stream::end(bool clean, channel_sink& sink, std::s
   const auto ending = missing_end::of_line(lines_.buffered_bytes());
   if (!ending.text().empty()) {
     const auto s = feed(ending.text(), sink, out);
-    if (s == status::unreadable) return status::broken_off;  // half a line
-    if (s == status::blocked) return s;
+    if (s == status::blocked || (s == status::unreadable && !half_)) return s;
   }
-  if (!over_) return status::broken_off;  // no line said that it is done
+  // No line said that it is done. What leaves as it comes was not judged to its end yet; nothing of what is held leaves.
+  if (std::string dropped; !over_) return (finish(sink, dropped) && event_.finish(sink)) || !event_.unread().empty() ? status::broken_off : status::blocked;
   ending.take_back(out, out.size());
   return status::done;
 }

@@ -18,7 +18,7 @@ using text::json::none;
 constexpr auto completions_request = std::to_array<row>({
     {"model", opaque},
     {"prompt", text, kind::text, from::user},
-    apart({"prompt[]", text, kind::text, from::user}),
+    {"prompt[]", text, kind::text, from::user},  // not apart: a suffix goes with each
     {"suffix", text, kind::text, from::user},
     {"stop", name, kind::text, from::user},
     {"stop[]", name, kind::text, from::user},

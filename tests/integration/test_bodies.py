@@ -429,7 +429,6 @@ def test_inputs_that_an_api_takes_each_by_itself_are_judged_each_by_itself(lab):
     for path, apart, together, answer in (
             ("/v1/embeddings", {"model": "m", "input": columns}, {"model": "m", "input": [" ".join(columns)]}, embedded),
             ("/v1/moderations", {"model": "m", "input": columns}, {"model": "m", "input": [{"type": "text", "text": t} for t in columns]}, {"id": "m", "model": "m", "results": []}),
-            ("/v1/completions", {"model": "m", "prompt": columns}, {"model": "m", "prompt": "".join(columns)}, {"id": "c", "model": "m", "choices": []}),
             ("/v1beta/models/m:batchEmbedContents", gemini(*([t] for t in columns)), gemini(["one"], columns), {"embeddings": []}),
             ("/api/embed", {"model": "m", "input": columns}, {"model": "m", "input": ["one", "-".join(columns)]}, {"model": "m", "embeddings": []})):
         up.answer = ({"content-type": "application/json"}, [json.dumps(answer).encode()])

@@ -29,7 +29,7 @@ TEST(apart, inputs_of_a_list_are_read_each_by_itself_and_parts_of_one_together) 
       {openai(), "/v1/embeddings", R"({"model":"m","input":["a","b","c"]})", "a"},
       {openai(), "/v1/embeddings", R"({"model":"m","input":"a"})", "a"},
       {openai(), "/openai/deployments/m/embeddings", R"({"input":["b","a"]})", "a"},
-      {openai(), "/v1/completions", R"({"model":"m","prompt":["b","a"],"suffix":"c"})", "a"},
+      {openai(), "/v1/completions", R"({"model":"m","prompt":["b","a"],"suffix":"c"})", "bac"},
       {openai(), "/v1/completions", R"({"model":"m","prompt":"a","suffix":"c"})", "ac"},
       {openai(), "/v1/moderations", R"({"model":"m","input":["b","a"]})", "a"},
       {openai(), "/v1/moderations", R"({"model":"m","input":[{"type":"text","text":"a"},{"type":"text","text":"b"}]})", "ab"},

@@ -280,6 +280,24 @@ TEST(ending, of_an_answer_without_its_end_is_a_failure_of_the_upstream) {
   EXPECT_GT(broken, 100);
 }
 
+// What leaves as it comes, because no rule may stop it, is judged all the same.
+TEST(ending, that_is_missing_leaves_nothing_unjudged) {
+  for (const auto& of : speeches()) {
+    const auto to = endpoint_of(of);
+    const auto request = of.speaks.read_request(to, of.request, 64);
+    for (std::size_t count = 1; count <= of.events.size(); ++count) {
+      if (of.events[count - 1].find("cond\\\"}") == std::string::npos) continue;  // the end of a call's arguments
+      const auto stream = of.speaks.open_stream(to, **request, 64);
+      testing::pass_sink sink;
+      std::string out;
+      for (std::size_t i = 0; i < count; ++i) (void)stream->feed(of.events[i], sink, out);
+      EXPECT_EQ(stream->end(true, sink, out), status::broken_off) << of.name;
+      EXPECT_TRUE(std::ranges::find(sink.texts, "second") != sink.texts.end()) << of.name << json(sink.texts).dump();
+      break;
+    }
+  }
+}
+
 // Gemini says nothing behind a prompt that it does not answer.
 TEST(ending, of_a_prompt_that_was_refused_is_one) {
   const auto of = gemini_stream(false);

@@ -93,6 +93,30 @@ TEST(marks, of_events_that_repeat_are_said_each_time) {
   EXPECT_EQ(run(chunk("ha", "a") + chunk("ha", "b", 1) + chunk("ha", "c") + chunk(", no", "d"), "hahaha, no"), status::blocked) << "whatever choice an event is of";
 }
 
+// A type says by which rows an event is read: where it changes, nothing of the event before holds.
+TEST(marks, behind_another_type_are_looked_at) {
+  const auto run = [](const dialect& speaks, const char* path, const char* request, const std::string& bytes) {
+    testing::block_sink blocks("my secret");
+    return testing::run(speaks, path, request, bytes, {}, blocks).last;
+  };
+  const auto signature = [](const char* type, const char* says) { return data({{"type", "content_block_delta"}, {"index", 0}, {"delta", {{"type", type}, {"signature", says}}}}); };
+  EXPECT_EQ(run(openai(), "/v1/responses", R"({"model":"m","input":"x","stream":true})",
+                data({{"type", "x"}, {"item_id", "a"}}) + data({{"type", "response.in_progress"}, {"item_id", "my secret is here"}})), status::blocked);
+  EXPECT_EQ(run(anthropic(), "/v1/messages", R"({"model":"m","max_tokens":9,"messages":[],"stream":true})", signature("zz", "a") + signature("signature_delta", "my secret is here")), status::blocked);
+}
+
+// Also where a type that no table has says the rest, and where two stand at one place of a list that grows.
+TEST(marks, go_on_through_every_door) {
+  testing::block_sink blocks(phrase);
+  EXPECT_EQ(testing::run(openai(), "/v1/responses", R"({"model":"m","input":"x","stream":true})",
+                         data({{"type", "response.in_progress"}, {"item_id", "crimson"}}) + data({{"type", "x"}, {"item_id", " falcon"}}), {}, blocks).last, status::blocked);
+  const auto parts = [](const char* first, const char* second, int at) {
+    return data({{"created", at}, {"choices", json::array({{{"index", 0}, {"delta", {{"content", json::array({{{"type", first}}, {{"type", second}}})}}}}})}});
+  };
+  testing::block_sink both("bababa!! no");
+  EXPECT_EQ(testing::run(openai(), "/v1/chat/completions", R"({"messages":[],"stream":true})", parts("b", "a", 1) + parts("b", "a", 2) + parts("b", "a", 3) + parts("!", "! no", 4), {}, both).last, status::blocked);
+}
+
 // The identifiers of two calls are two, whatever stands at the same row of the table.
 TEST(marks, of_two_places_are_two_texts) {
   const auto id = [](int call, const char* word) {
