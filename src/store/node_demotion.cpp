@@ -75,8 +75,8 @@ void node::prove() {
   it->proven = true;
   if (died_of_it) {
     downgrade_.clear();
-    log("info", "version " + state_.version.substr(0, 12) + ", of which the process died before, goes well now");
     publish();
+    log("info", "version " + state_.version.substr(0, 12) + ", of which the process died before, goes well now");
   }
   if (!disk_works_) return;
   if (const auto saved = disk_.save(state_); !saved) log("warn", "that version " + state_.version.substr(0, 12) + " goes well is not on disk: " + saved.error().message);

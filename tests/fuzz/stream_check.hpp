@@ -156,7 +156,9 @@ inline void any_bytes(const asked& a, std::span<const std::string_view> fragment
     SLUICE_REQUIRE(run(a, bytes, step, does) == whole);
     if (does != judge::what::passes) continue;
     SLUICE_REQUIRE(whole.last != stream_status::blocked);  // no rule did
-    SLUICE_REQUIRE(bytes.starts_with(whole.out));
+    // The error of one that broke off stands apart from its last event, whatever ended that.
+    const auto ended = whole.last == stream_status::broken_off ? bytes + "\n\n" : bytes;
+    SLUICE_REQUIRE(ended.starts_with(whole.out));
     if (whole.last == stream_status::ok) SLUICE_REQUIRE(whole.out == bytes);
   }
 }
