@@ -246,7 +246,7 @@ int status(const status_options& options, bool json) {
   if (options.watch) return watch(*ring, options.ring.ring, verified, json);
   const auto is = look(*ring, verified);
   if (!is) return complain_ring(is.error()), 1;
-  if (json) std::cout << to_json(*is, options.ring.ring).dump(2) << '\n';
+  if (json) std::cout << to_json(*is, options.ring.ring).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
   else std::cout << told(*is, options.ring.ring);
   return 0;
 }
