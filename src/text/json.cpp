@@ -3,7 +3,6 @@
 #include "sluice/text/json.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "json_repeat.hpp"
 #include "json_string.hpp"
@@ -110,14 +109,9 @@ struct document::impl {
     end = position();
     while (end > begin + 1 && is_space(bytes[end - 1])) --end;
     if (end < begin + 2 || bytes[end - 1] != '"') return bad(begin, "a string is not closed");
-    text = bytes.substr(begin + 1, end - begin - 2);
-    if (text.empty() || std::memchr(text.data(), '\\', text.size()) == nullptr) return true;
-    if (arena.empty()) arena.reserve(bytes.size() - begin);
-    const std::size_t from = arena.size();
     std::size_t where = 0;
-    if (!unescape(arena, text, where)) return bad(begin + 1 + where, "a string has a bad escape or half a surrogate pair");
-    text = std::string_view(arena).substr(from);
-    return true;
+    return read_inside(bytes.substr(begin + 1, end - begin - 2), bytes.size() - begin, arena, text, where) ||
+           bad(begin + 1 + where, "a string has a bad escape or half a surrogate pair");
   }
 
   bool take_scalar(node& n) {

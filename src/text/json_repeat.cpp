@@ -88,18 +88,6 @@ bool find_others(const std::vector<node>& nodes, std::string_view before, std::s
   return compare_rest(c);
 }
 
-// The text of a literal, its escapes read into the arena.
-bool read_text(std::string_view literal, std::string_view bytes, std::string& arena, std::string_view& text) {
-  text = literal.substr(1, literal.size() - 2);
-  if (text.empty() || std::memchr(text.data(), '\\', text.size()) == nullptr) return true;
-  if (arena.empty()) arena.reserve(bytes.size());
-  const auto from = arena.size();
-  std::size_t where = 0;
-  if (!unescape(arena, text, where)) return false;
-  text = std::string_view(arena).substr(from);
-  return true;
-}
-
 // What ends with the value at `i` has moved as that has.
 void move_ends(std::vector<node>& nodes, index i, std::uint32_t shift, std::string_view bytes) {
   for (auto parent = nodes[i].parent; parent != i && nodes[parent].next == nodes[i].next; parent = nodes[i].parent) {
@@ -132,7 +120,8 @@ bool repeat(std::vector<node>& nodes, std::string_view before, std::string_view 
     if (n.next != i + 1) continue;  // its end moves with the last value in it
     n.raw_end += shift;
     const auto literal = n.text = bytes.substr(n.raw_begin, n.raw_end - n.raw_begin);
-    if (n.kind == kind::string && !read_text(literal, bytes, arena, n.text)) return false;
+    std::size_t where = 0;
+    if (n.kind == kind::string && !read_inside(literal.substr(1, literal.size() - 2), bytes.size(), arena, n.text, where)) return false;
     move_ends(nodes, i, shift, bytes);
   }
   return true;

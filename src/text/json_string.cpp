@@ -78,6 +78,16 @@ bool unescape(std::string& out, std::string_view inside, std::size_t& bad) {
   return true;
 }
 
+bool read_inside(std::string_view inside, std::size_t room, std::string& arena, std::string_view& text, std::size_t& bad) {
+  text = inside;
+  if (inside.empty() || std::memchr(inside.data(), '\\', inside.size()) == nullptr) return true;
+  if (arena.empty()) arena.reserve(room);
+  const auto from = arena.size();
+  if (!unescape(arena, inside, bad)) return false;
+  text = std::string_view(arena).substr(from);
+  return true;
+}
+
 void append_unescaped(std::string& out, std::string_view inside) {
   std::size_t bad = 0;
   if (!unescape(out, inside, bad)) out.append(inside.substr(bad));

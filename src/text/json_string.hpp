@@ -22,4 +22,8 @@ struct unit {
 // Appends the unescaped inside. False at a bad escape, whose place goes to `bad`.
 [[nodiscard]] bool unescape(std::string& out, std::string_view inside, std::size_t& bad);
 
+// What a literal says: its inside, or where that has escapes, a view of the arena, which the first one reserves so that it never moves. `room`: bytes
+// that it may take at most. False at a bad escape, whose place goes to `bad`.
+[[nodiscard]] bool read_inside(std::string_view inside, std::size_t room, std::string& arena, std::string_view& text, std::size_t& bad);
+
 }  // namespace sluice::text::json
