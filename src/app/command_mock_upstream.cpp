@@ -1,4 +1,4 @@
-// `sluice mock-upstream`: a believable OpenAI and Anthropic endpoint on this machine, so that a first visit needs no key.
+// `sluice mock-upstream`: a believable endpoint of OpenAI, Anthropic, Gemini and Ollama on this machine, so that a first visit needs no key.
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <charconv>
@@ -74,7 +74,7 @@ int run_mock(const mock_arguments& from, bool json) {
 }  // namespace
 
 void add_mock_upstream(CLI::App& root, invocation& call) {
-  auto* command = root.add_subcommand("mock-upstream", "A test model that speaks OpenAI's and Anthropic's APIs and needs no key");
+  auto* command = root.add_subcommand("mock-upstream", "A test model that speaks the APIs of OpenAI, Anthropic, Gemini and Ollama, and needs no key");
   auto from = std::make_shared<mock_arguments>();
   command->add_option("--listen", from->listen, "ADDRESS:PORT; port 0 takes any")->capture_default_str();
   command->add_option("--delay-ms", from->delay_ms, "Before a plain answer, and between the tokens of a stream")
@@ -85,7 +85,7 @@ void add_mock_upstream(CLI::App& root, invocation& call) {
   command->add_option("--record", from->record, "Append each request, with its header fields, to this file (tests only)");
   add_json(*command, call);
   command->footer(
-      "It speaks Chat Completions, Responses and Messages, whole and streamed. It answers with the last user message, or by script; it calls a tool when the request demands one or names one.\n"
+      "It speaks Chat Completions, Responses, Messages, generateContent, /api/chat and /api/generate, whole and streamed. It answers with the last user message, or by script; it calls a tool when the request demands one or names one.\n"
       "Models that lie: mock-500 (any 4xx or 5xx), mock-slow, mock-cut, mock-wrong-length, mock-garbage.\n\n"
       "Examples:\n  sluice mock-upstream --listen 127.0.0.1:8081 --delay-ms 20\n"
       "  curl -s http://127.0.0.1:8081/v1/chat/completions -H 'content-type: application/json' \\\n"

@@ -81,7 +81,7 @@ class stream_answer : public mock_answer {
  private:
   step begin(std::string& out) {
     begun_ = true;
-    out += head(200, "text/event-stream; charset=utf-8",
+    out += head(200, api_.stream_type(speech_),
                 chunked_ ? "cache-control: no-cache\r\ntransfer-encoding: chunked\r\n" : "cache-control: no-cache\r\nconnection: close\r\n");
     if (speech_.model == "mock-garbage") {
       piece(out, "data: {\"choices\": [ this is no JSON\n\n");
@@ -116,13 +116,23 @@ std::unique_ptr<mock_answer> ready(std::string bytes, milliseconds wait = millis
   return std::make_unique<ready_answer>(std::move(bytes), wait, close);
 }
 
-std::string models_body() {
-  std::string out = "{\"object\":\"list\",\"data\":[";
-  for (const auto name : models) {
-    out += (name == models.front() ? "" : ",") + std::string("{\"id\":") + json_quoted(name) +
-           ",\"object\":\"model\",\"created\":1700000000,\"owned_by\":\"sluice\"}";
+// Before the name of each model, after it, and what joins them.
+std::string list_of_models(std::string_view before, std::string_view after) {
+  std::string out;
+  for (const auto name : models) out.append(out.empty() ? "" : ",").append(before).append(name).append(after);
+  return out;
+}
+
+// Which models there are, as each API says it; empty: not at this path.
+std::string listing_body(std::string_view path) {
+  static constexpr std::string_view rest = R"(","object":"model","created":1700000000,"owned_by":"sluice"})";
+  if (path == "/v1/models") return R"({"object":"list","data":[)" + list_of_models(R"({"id":")", rest) + "]}";
+  if (path.starts_with("/v1/models/")) return "{\"id\":" + json_quoted(path.substr(11)) + std::string(rest.substr(1));
+  if (path == "/v1beta/models") {
+    return R"({"models":[)" + list_of_models(R"({"name":"models/)", R"(","supportedGenerationMethods":["generateContent"]})") + "]}";
   }
-  return out + "]}";
+  if (path == "/api/tags") return R"({"models":[)" + list_of_models(R"({"name":")", R"(:latest","modified_at":"2023-11-14T22:13:20Z","size":0})") + "]}";
+  return {};
 }
 
 // A model named mock-NNN answers with that status.
@@ -197,10 +207,8 @@ std::unique_ptr<mock_answer> answer_to(const mock_request& request, const mock_o
                                        wall_time now) {
   const auto created = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
   const auto path = request.path.substr(0, request.path.find('?'));
-  if (path == "/v1/models" && request.method == "GET") return ready(plain_message(200, models_body()));
-  if (path.starts_with("/v1/models/") && request.method == "GET") {
-    return ready(plain_message(200, "{\"id\":" + json_quoted(path.substr(11)) +
-                                        ",\"object\":\"model\",\"created\":1700000000,\"owned_by\":\"sluice\"}"));
+  if (request.method == "GET") {
+    if (const auto body = listing_body(path); !body.empty()) return ready(plain_message(200, body));
   }
   const auto* api = find_mock_api(path);
   if (api == nullptr) {
@@ -210,7 +218,7 @@ std::unique_ptr<mock_answer> answer_to(const mock_request& request, const mock_o
   mock_speech said;
   said.number = number;
   said.created = created;
-  if (const auto wrong = api->read(request.body, options, said); !wrong.empty()) return ready(error_message(*api, 400, wrong));
+  if (const auto wrong = api->read(request, options, said); !wrong.empty()) return ready(error_message(*api, 400, wrong));
   if (const int status = status_lie(said.model)) return ready(error_message(*api, status, "The mock failed as it was asked to."), options.delay);
   if (!said.stream) return plain_answer(*api, said, options);
   return std::make_unique<stream_answer>(*api, std::move(said), options, request.minor_version > 0);

@@ -17,8 +17,8 @@ void event(std::string_view type, std::string_view rest, std::string& out) {
 class responses_api final : public mock_api {
  public:
   std::string error_body(int status, std::string_view message) const override { return mock_chat_api().error_body(status, message); }
-  std::string read(std::string_view body, const mock_options& options, mock_speech& out) const override {
-    auto wrong = read_turns(body, {"input", false}, options, out);
+  std::string read(const mock_request& request, const mock_options& options, mock_speech& out) const override {
+    auto wrong = read_turns(request.body, {.turns = "input", .tool_within = ""}, options, out);
     out.choices = 1;
     return wrong;
   }
@@ -73,8 +73,8 @@ class messages_api final : public mock_api {
     const char* type = status >= 500 ? "api_error" : status == 429 ? "rate_limit_error" : "invalid_request_error";
     return std::string("{\"type\":\"error\",\"error\":{\"type\":\"") + type + "\",\"message\":" + json_quoted(message) + "},\"request_id\":\"req_mock\"}";
   }
-  std::string read(std::string_view body, const mock_options& options, mock_speech& out) const override {
-    auto wrong = read_turns(body, {"messages", false}, options, out);
+  std::string read(const mock_request& request, const mock_options& options, mock_speech& out) const override {
+    auto wrong = read_turns(request.body, {.turns = "messages", .tool_within = ""}, options, out);
     out.choices = 1;
     return wrong;
   }

@@ -12,10 +12,10 @@ namespace {
 
 using nlohmann::json;
 
-// The text of a message's content: a string, or the text parts of a list.
+// The text of a message's content (Gemini: its parts): a string, or the text parts of a list.
 std::string content_text(const json& message) {
-  if (!message.is_object() || !message.contains("content")) return {};
-  const json& content = message["content"];
+  if (!message.is_object()) return {};
+  const json& content = member(message, message.contains("parts") ? "parts" : "content");
   if (content.is_string()) return content.get<std::string>();
   std::string out;
   if (!content.is_array()) return out;
@@ -25,21 +25,30 @@ std::string content_text(const json& message) {
   return out;
 }
 
-// "" when there is none.
-std::string tool_name(const json& of, bool function) {
-  return word(function && of.is_object() ? member(of, "function") : of, "name");
+// The names of the tools that are offered: each entry of `tools` is one, has one within, or (Gemini) has a list of them.
+std::vector<std::string> tool_names(const json& body, std::string_view within) {
+  std::vector<std::string> out;
+  const json& tools = member(body, "tools");
+  for (const json& tool : tools.is_array() ? tools : json::array()) {
+    const json& inner = within.empty() ? tool : member(tool, within);
+    for (const json& each : inner.is_array() ? inner : json::array({inner})) {
+      if (auto name = word(each, "name"); !name.empty()) out.push_back(std::move(name));
+    }
+  }
+  return out;
 }
 
 // A tool is called when the request demands one, or when the last message names one.
-std::optional<std::string> tool_wanted(const json& body, const std::string& said, bool function) {
-  if (!body.contains("tools") || !body["tools"].is_array() || body["tools"].empty()) return std::nullopt;
+std::optional<std::string> tool_wanted(const json& body, const std::string& said, std::string_view within) {
+  const auto names = tool_names(body, within);
+  if (names.empty()) return std::nullopt;
   const json& choice = member(body, "tool_choice");
-  const std::string how = choice.is_string() ? choice.get<std::string>() : word(choice, "type");
+  const json& gemini = member(member(body, "toolConfig"), "functionCallingConfig");
+  const std::string how = lower(choice.is_string() ? choice.get<std::string>() : choice.is_object() ? word(choice, "type") : word(gemini, "mode"));
   if (how == "none") return std::nullopt;
-  if (choice.is_object() && !tool_name(choice, function).empty()) return tool_name(choice, function);
-  for (const json& tool : body["tools"]) {
-    const auto name = tool_name(tool, function);
-    if (!name.empty() && (how == "required" || how == "any" || said.find(name) != std::string::npos)) return name;
+  if (const auto named = word(within.empty() ? choice : member(choice, within), "name"); !named.empty()) return named;
+  for (const auto& name : names) {
+    if (how == "required" || how == "any" || said.find(name) != std::string::npos) return name;
   }
   return std::nullopt;
 }
@@ -50,8 +59,8 @@ class chat_api final : public mock_api {
     return "{\"error\":{\"message\":" + json_quoted(message) + ",\"type\":" + (status >= 500 ? "\"server_error\"" : "\"invalid_request_error\"") +
            ",\"param\":null,\"code\":null}}";
   }
-  std::string read(std::string_view body, const mock_options& options, mock_speech& out) const override {
-    return read_turns(body, {"messages", true}, options, out);
+  std::string read(const mock_request& request, const mock_options& options, mock_speech& out) const override {
+    return read_turns(request.body, {.turns = "messages", .tool_within = "function"}, options, out);
   }
   std::string plain(const mock_speech& s) const override {
     std::string out = envelope(s, "chat.completion") + "\"choices\":[";
@@ -114,14 +123,14 @@ std::string read_turns(std::string_view bytes, const mock_request_shape& shape, 
   }
   if (body.contains("model") && body["model"].is_string()) out.model = body["model"].get<std::string>();
   if (body.contains("n") && body["n"].is_number_unsigned()) out.choices = std::clamp(body["n"].get<unsigned>(), 1u, 128u);
-  out.stream = body.contains("stream") && body["stream"] == true;
+  out.stream = member(body, "stream").is_boolean() ? truth(body, "stream") : shape.streams;
   out.usage = truth(member(body, "stream_options"), "include_usage");
   std::string said = turns.is_string() ? turns.get<std::string>() : std::string();
   out.prompt_bytes = said.size();
   for (const json& message : turns.is_array() ? turns : json::array()) {
     const auto text = content_text(message);
     out.prompt_bytes += text.size() + 8;
-    if (message.is_object() && message.contains("role") && message["role"] == "user") said = text;
+    if (message.is_object() && (word(message, "role") == "user" || !message.contains("role"))) said = text;
   }
   if (said.empty() && turns.is_array()) said = content_text(turns.back());
   out.text = said;
@@ -131,7 +140,7 @@ std::string read_turns(std::string_view bytes, const mock_request_shape& shape, 
     out.tool = line.tool;
     return {};
   }
-  out.tool = tool_wanted(body, said, shape.function);
+  out.tool = tool_wanted(body, said, shape.tool_within);
   if (out.tool) out.text = json{{"text", said}}.dump(-1, ' ', false, json::error_handler_t::replace);
   return {};
 }
@@ -145,6 +154,9 @@ const mock_api* find_mock_api(std::string_view path) {
   if (path == "/v1/chat/completions") return &mock_chat_api();
   if (path == "/v1/responses") return &mock_responses_api();
   if (path == "/v1/messages") return &mock_messages_api();
+  if (path == "/api/chat" || path == "/api/generate") return &mock_ollama_api();
+  const bool model = path.starts_with("/v1beta/models/") || path.starts_with("/v1/models/");
+  if (model && (path.ends_with(":generateContent") || path.ends_with(":streamGenerateContent"))) return &mock_gemini_api();
   return nullptr;
 }
 

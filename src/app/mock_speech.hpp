@@ -14,6 +14,8 @@ struct mock_speech {
   std::optional<std::string> tool;    // its name; `text` is then the arguments
   unsigned choices = 1;
   bool stream = false, usage = false;
+  bool list = false;                  // Gemini: the stream is one JSON array instead of events
+  bool prompt = false;                // Ollama: what was asked is a prompt, not messages
   std::size_t prompt_bytes = 0;
   std::uint64_t number = 0;           // of the answer
   std::int64_t created = 0;
@@ -22,13 +24,14 @@ struct mock_speech {
   [[nodiscard]] std::size_t answer_tokens() const { return (text.size() / 4 + 1) * choices; }
 };
 
-// One API. Its writers append whole events, each ended by a blank line.
+// One API. Its writers append whole events, each with what ends it.
 class mock_api {
  public:
   virtual ~mock_api() = default;
   [[nodiscard]] virtual std::string error_body(int status, std::string_view message) const = 0;
   // Fills in what is said. "" when the body is a request of this API; otherwise what is wrong with it.
-  [[nodiscard]] virtual std::string read(std::string_view body, const mock_options& options, mock_speech& out) const = 0;
+  [[nodiscard]] virtual std::string read(const mock_request& request, const mock_options& options, mock_speech& out) const = 0;
+  [[nodiscard]] virtual std::string_view stream_type(const mock_speech&) const { return "text/event-stream; charset=utf-8"; }
   [[nodiscard]] virtual std::string plain(const mock_speech& s) const = 0;
   // A stream in its order: once, for each token, once.
   virtual void begin(const mock_speech& s, std::string& out) const = 0;
@@ -40,11 +43,14 @@ class mock_api {
 [[nodiscard]] const mock_api& mock_chat_api();
 [[nodiscard]] const mock_api& mock_responses_api();
 [[nodiscard]] const mock_api& mock_messages_api();
+[[nodiscard]] const mock_api& mock_gemini_api();
+[[nodiscard]] const mock_api& mock_ollama_api();
 
 // The part of reading that all of them have in common.
 struct mock_request_shape {
-  std::string_view turns;  // the key of the messages
-  bool function;           // a tool's name stands in {"type": "function", "function": {"name": …}}
+  std::string_view turns;        // the key of the messages
+  std::string_view tool_within;  // the key of what names a tool, within each of `tools`; empty: the tool itself does
+  bool streams = false;          // where the request does not say
 };
 [[nodiscard]] std::string read_turns(std::string_view bytes, const mock_request_shape& shape, const mock_options& options, mock_speech& out);
 

@@ -2,6 +2,7 @@
 #include "mock_answer.hpp"
 
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "sluice/http/head.hpp"
 
@@ -149,6 +150,56 @@ TEST(mock_answer, speaks_messages_whole_and_as_named_events) {
   EXPECT_EQ(json::parse(input)["text"], "two words");
   request["model"] = "mock-529";
   EXPECT_EQ(json::parse(ask(request, {}, "/v1/messages").body)["type"], "error");
+}
+
+// A stream of Gemini (events end as HTTP's lines do) or Ollama, as its JSON values.
+std::vector<json> values_of(const answered& got) {
+  std::vector<json> out;
+  std::istringstream lines(got.body);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("data: ")) line.erase(0, 6);
+    if (auto read = json::parse(line, nullptr, false); read.is_object()) out.push_back(std::move(read));
+  }
+  return out;
+}
+
+TEST(mock_answer, speaks_gemini_whole_as_events_and_as_one_list) {
+  json request = {{"contents", {{{"role", "user"}, {"parts", {{{"text", "two words"}}}}}}}};
+  const auto said = [](const json& each) { return each["candidates"][0]["content"]["parts"][0].value("text", ""); };
+  const auto plain = json::parse(ask(request, {}, "/v1beta/models/mock:generateContent").body);
+  EXPECT_EQ(said(plain), "two words");
+  EXPECT_EQ(plain["modelVersion"], "mock");
+  EXPECT_EQ(plain["candidates"][0]["finishReason"], "STOP");
+  const auto events = values_of(ask(request, {}, "/v1beta/models/mock:streamGenerateContent?alt=sse"));
+  const auto list = json::parse(ask(request, {}, "/v1beta/models/mock:streamGenerateContent").body);
+  EXPECT_EQ(json(events), list);
+  std::string text;
+  for (const auto& each : list) text += said(each);
+  EXPECT_EQ(text, "two words");
+  EXPECT_EQ(list.back()["candidates"][0]["finishReason"], "STOP");
+  request["tools"] = {{{"functionDeclarations", {{{"name", "look_up"}}}}}};
+  request["toolConfig"] = {{"functionCallingConfig", {{"mode", "ANY"}}}};
+  for (const auto& each : {json::parse(ask(request, {}, "/v1beta/models/mock:generateContent").body),
+                           json::parse(ask(request, {}, "/v1beta/models/mock:streamGenerateContent").body)[0]}) {
+    EXPECT_EQ(each["candidates"][0]["content"]["parts"][0]["functionCall"]["args"]["text"], "two words");
+  }
+  EXPECT_EQ(json::parse(ask(request, {}, "/v1beta/models/mock-429:generateContent").body)["error"]["status"], "RESOURCE_EXHAUSTED");
+}
+
+TEST(mock_answer, speaks_ollama_streamed_unless_told_otherwise) {
+  json request = {{"model", "mock"}, {"messages", {{{"role", "user"}, {"content", "two words"}}}}};
+  std::string text;
+  const auto lines = values_of(ask(request, {}, "/api/chat"));
+  for (const auto& each : lines) text += each["message"]["content"].get<std::string>();
+  EXPECT_EQ(text, "two words");
+  EXPECT_EQ(lines.size(), tokens_of("two words").size() + 1);
+  EXPECT_EQ(lines.back()["done"], true);
+  request["stream"] = false;
+  EXPECT_EQ(json::parse(ask(request, {}, "/api/chat").body)["message"]["content"], "two words");
+  request["tools"] = {{{"type", "function"}, {"function", {{"name", "two"}}}}};
+  EXPECT_EQ(json::parse(ask(request, {}, "/api/chat").body)["message"]["tool_calls"][0]["function"]["arguments"]["text"], "two words");
+  EXPECT_EQ(json::parse(ask({{"model", "mock"}, {"prompt", "two words"}, {"stream", false}}, {}, "/api/generate").body)["response"], "two words");
+  EXPECT_EQ(json::parse(ask({{"model", "mock-500"}, {"prompt", "x"}}, {}, "/api/generate").body)["error"], "The mock failed as it was asked to.");
 }
 
 TEST(mock_answer, lies_as_its_model_says) {
