@@ -250,7 +250,7 @@ check_row judge_promises(const gate_evidence& evidence) {
     if (each.judged && !each.what.empty()) add(row, {.of = each.id, .status = status::fail, .what = "a golden case of the active version: " + each.what, .examples = {example_of(each)}});
   }
   row.summary = counted(evidence.active->tests.size(), "test", "tests") + " and " + counted(evidence.active->golden.size(), "golden case", "golden cases") + " of the active version, " +
-                std::to_string(row.findings.size()) + " broken";
+                std::to_string(row.findings.size()) + " broken" + (row.findings.empty() ? "" : " (one that is meant to be needs a waiver: {check: promises, of: NAME, …})");
   if (const auto gone = evidence.active->tests_without_rule; gone > 0) row.summary += "; " + counted(gone, "test", "tests") + " of rules that are gone not counted: weakening names those";
   return row;
 }

@@ -214,6 +214,10 @@ def test_gate_keeps_a_test_suite_that_was_deleted(lab):
     (active / "sharp.yaml").write_text(SUITE)
     code, report, off = held(lab, cases(), "--approved-by", "Ada", against=active)
     assert code == 1 and off == {"promises": "FAIL"} and "sharp/thorn: a test of the active version" in what(report, "promises"), report["reasons"]
+    assert "1 broken (one that is meant to be needs a waiver: {check: promises, of: NAME, …})" in next(c["summary"] for c in report["checks"] if c["check"] == "promises")
+    waiver = "  waivers: [{check: promises, of: sharp/thorn, by: Ada, reason: thorns are fine now, expires: 2099-12-31}]\n"
+    code, report, off = held(lab, cases(), "--approved-by", "Ada", against=active, gate=GATE + waiver)
+    assert code == 0 and off == {"promises": "waived"}, report["reasons"]
 
 
 def test_gate_sees_every_message_of_a_case_and_both_of_its_sides(lab):
