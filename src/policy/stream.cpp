@@ -281,6 +281,7 @@ void stream_evaluator::rest(channel c, std::string& out) {
   if (!impl_->blocked) out += impl_->channels[c]->rest;
   impl_->channels[c].reset();
 }
+bool stream_evaluator::is_open(channel c) const { return !impl_->over(c); }
 std::size_t stream_evaluator::held_bytes(channel c) const {
   return impl_->channels[c] == nullptr ? 0 : impl_->channels[c]->original.size() + impl_->channels[c]->rest.size();
 }

@@ -318,7 +318,7 @@ void exchange::upstream_end(effects& out) {
   if (x.now == impl::state::plain || x.now == impl::state::stream || x.now == impl::state::relay) x.last_upstream = x.worker.mono();
   switch (x.now) {
     case impl::state::plain: return x.judge_plain(out);
-    case impl::state::stream: return x.end_stream(out, true);
+    case impl::state::stream: return x.end_stream(out);
     case impl::state::relay:
       x.close_body(out);
       x.finish(out);
@@ -361,6 +361,7 @@ void exchange::client_gone(std::uint64_t written, effects& out) {
   x.worker.counters().client_aborts.add();
   x.reason = "client closed";
   x.sent_bytes = written;
+  (void)x.judge_rest();
   if (x.now != impl::state::keeping) x.keep_tags();
   (void)x.tell_ledger();  // nobody waits for its answer
   x.end(out);

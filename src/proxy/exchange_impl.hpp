@@ -16,6 +16,8 @@
 
 namespace sluice::proxy {
 
+[[nodiscard]] inline bool succeeded(int status) { return status >= 200 && status < 300; }
+
 struct exchange::impl {
   impl(const settings& c, services& w) : config(c), worker(w) {}
 
@@ -104,7 +106,7 @@ struct exchange::impl {
   std::string piece;
   bool holds_answer = false;          // a rule wants it whole: `piece` gathers what may leave when the answer is judged to its end
   bool chunked = false, head_sent = false, stream_over = false, stream_left = false, opened = false;
-  bool answer_read = false;           // to its end
+  bool answer_judged = false;         // all that came of it; of one that broke off, too
   bool superseded = false;            // the pinned snapshot has to be let go
   int sent_status = 0;
   std::uint64_t sent_bytes = 0;
@@ -237,6 +239,8 @@ struct exchange::impl {
   // response.cpp
   void take_head(const http::response_head& head, effects& out);
   [[nodiscard]] bool is_stream(const http::response_head& head) const;
+  void begin_stream(effects& out);
+  void judge_events(effects& out);
   void judge_plain(effects& out);
   [[nodiscard]] std::vector<std::uint8_t> structured_choices() const;
   [[nodiscard]] std::vector<policy::text_part> opaque_parts() const;
@@ -258,10 +262,11 @@ struct exchange::impl {
   void write_stream(effects& out);
   void write_piece(std::string_view bytes, effects& out);
   [[nodiscard]] bool may_leave();
+  [[nodiscard]] bool judge_rest();
   void drop_held();
   [[nodiscard]] bool nothing_left();
   void write_stream_head(effects& out);
-  void end_stream(effects& out, bool clean);
+  void end_stream(effects& out);
   void break_off(effects& out);
   void stop_stream(wire::response_stream::status why, effects& out);
   void cut_stream(const policy::outcome& of, effects& out);

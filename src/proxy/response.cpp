@@ -1,5 +1,6 @@
 // The upstream's answer: judged in whole, relayed when it holds no text of the conversation, or read as a stream, which is in streamed_answer.cpp.
 #include <algorithm>
+#include <array>
 #include <span>
 #include <utility>
 
@@ -27,7 +28,15 @@ std::string called(const http::response_head& head) {
   const bool plain = type.size() <= shown_max && type.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/.+-") == std::string_view::npos;
   return plain && !type.empty() ? "with Content-Type: " + std::string(type) : "with a Content-Type that is no media type";
 }
-bool succeeded(int status) { return status >= 200 && status < 300; }
+// Of a body whose first line is one of an event (WHATWG HTML 9.2.6), behind a byte order mark if there is one.
+bool begins_events(std::string_view body) {
+  constexpr std::string_view mark = "\xef\xbb\xbf";
+  if (body.starts_with(mark)) body.remove_prefix(mark.size());
+  const auto first = body.find_first_not_of("\r\n");
+  if (first == std::string_view::npos) return false;
+  body.remove_prefix(first);
+  return std::ranges::any_of(std::array<std::string_view, 5>{"data:", "event:", "id:", "retry:", ":"}, [&](std::string_view each) { return body.starts_with(each); });
+}
 bool may_have_body(int status, bool head_request) { return !head_request && status != 204 && status != 304 && status >= 200; }
 
 }  // namespace
@@ -53,30 +62,42 @@ void exchange::impl::take_head(const http::response_head& head, effects& out) {
   const bool read = scanned && may_have_body(head.status, client.head_request);
   if (read && !reads_charset(head, out)) return;
   if (read && !opens_coded_answer(head, out)) return;
-  if (read && is_stream(head)) {
-    if (superseded) return end_superseded(out);
-    now = state::stream;
-    worker.counters().streams.add();
-    evaluator = std::make_unique<policy::stream_evaluator>(active->snapshot, *rules, options(policy::direction::response), worker.scratch());
-    sink.emplace(*evaluator, *rules, options(policy::direction::response), worker.counters(), tokens.get(), request->json_answer(),
-                 [this](const wire::unread& part) { return admits(part, policy::direction::response); }, keeps_text(), config.response_body_max);
-    stream = dialect->open_stream(endpoint, *request, config.json_depth_max);
-    holds_answer = policy::holds_answers(*rules, options(policy::direction::response));
-    response_judged = true;
-    return;
-  }
+  if (read && is_stream(head)) return begin_stream(out);
   now = read ? state::plain : state::relay;
   if (!read) start_relay(out);
 }
 
+void exchange::impl::begin_stream(effects& out) {
+  if (superseded) return end_superseded(out);
+  now = state::stream;
+  worker.counters().streams.add();
+  evaluator = std::make_unique<policy::stream_evaluator>(active->snapshot, *rules, options(policy::direction::response), worker.scratch());
+  sink.emplace(*evaluator, *rules, options(policy::direction::response), worker.counters(), tokens.get(), request->json_answer(),
+               [this](const wire::unread& part) { return admits(part, policy::direction::response); }, keeps_text(), config.response_body_max);
+  stream = dialect->open_stream(endpoint, *request, config.json_depth_max);
+  holds_answer = policy::holds_answers(*rules, options(policy::direction::response));
+  response_judged = true;
+}
+
+// An error that came as events, all of them.
+void exchange::impl::judge_events(effects& out) {
+  begin_stream(out);
+  if (over()) return;
+  const auto events = std::exchange(answer_body, {});
+  feed_stream(events, out);
+  if (now == state::stream) end_stream(out);
+}
+
+// An error may call itself a stream and be one object, or a line of text: its body tells.
 bool exchange::impl::is_stream(const http::response_head& head) const {
-  return dialect->streams(endpoint, *request, head.get("content-type"), !succeeded(head.status));
+  return succeeded(head.status) && dialect->streams(endpoint, *request, head.get("content-type"));
 }
 
 void exchange::impl::judge_plain(effects& out) {
   if (answer_coding && !ends_coded_answer(out)) return;
   if (!fits_charset(out)) return;
   const bool success = succeeded(answer.get().status);
+  if (!success && coded_answer.empty() && begins_events(answer_body) && dialect->streams(endpoint, *request, answer.get().get("content-type"))) return judge_events(out);
   // Clients read these paths' answers as JSON, whatever they call themselves.
   if (!icontains(answer.get().get("content-type"), "json") && !begins_json(answer_body)) {
     if (success && !answer_body.empty() && !spares(answer_spared, "unreadable: the answer is not JSON")) {
@@ -106,7 +127,7 @@ void exchange::impl::judge_plain(effects& out) {
   auto asked_of_rules = options(policy::direction::response);
   asked_of_rules.structured = structured;
   response_outcome = policy::evaluate(*rules, parts, asked_of_rules, worker.scratch());
-  response_judged = answer_read = true;
+  response_judged = answer_judged = true;
   if (response_outcome.verdict == policy::verdict::block) return answer_block(response_outcome, "", out);
   edits += static_cast<std::uint32_t>(response_outcome.edits.size() + response_outcome.additions.size());
   std::vector<wire::text_addition> additions;

@@ -14,7 +14,6 @@ constexpr std::string_view unfinished = "The answer that this refers to has not 
 constexpr std::string_view left = "An answer in what this refers to was not read through the gateway to its end; read all of its items back first, in one page.";
 constexpr std::string_view blocked = "What this refers to holds an answer that was blocked; begin anew without it.";
 
-bool succeeded(int status) { return status >= 200 && status < 300; }
 
 // Why nothing may be built upon what this is of; "" where it may.
 std::string_view why_not(const ledger_entry* known) {
@@ -179,12 +178,12 @@ std::shared_ptr<const ledger_entry> exchange::impl::left_unread(policy::verdict 
 // Whether this answer has all that an earlier one left unread. While one is still being read, nobody knows what it will add.
 bool exchange::impl::reads_rest() const {
   const auto entry = known_handles.find(std::string(endpoint.handle));
-  return entry != known_handles.end() && entry->second->left && answer_read && content && content->lists_all();
+  return entry != known_handles.end() && entry->second->left && answer_judged && content && content->lists_all();
 }
 
 // Those that the answer brings.
 std::vector<wire::handle> exchange::impl::handles_of_answer() const {
-  if (!answer_read || !succeeded(answer.get().status)) return {};
+  if (!answer_judged || !succeeded(answer.get().status)) return {};
   if (stream) return stream->handles();
   return content ? std::vector<wire::handle>(content->handles().begin(), content->handles().end()) : std::vector<wire::handle>();
 }
@@ -212,7 +211,7 @@ std::uint64_t exchange::impl::tell_ledger() {
     const auto v = strongest();
     const auto handles = handles_of_answer();
     const bool told_all = std::ranges::all_of(handles, &wire::handle::whole) && (!stream || !handles.empty());
-    const bool known = v == policy::verdict::block || (answer_read && told_all);
+    const bool known = v == policy::verdict::block || (answer_judged && told_all);
     for (const auto& each : grown) told.keep.push_back({each.id, known ? entry_of(v, true) : left_unread(v), v == policy::verdict::block ? nullptr : each.mark});
     add_handles(handles, told, v);
     // What is read back and blocked by the rules of today is no longer built upon; what was left unread is, once all of it was read back.

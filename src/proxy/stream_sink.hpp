@@ -106,6 +106,15 @@ class stream_sink final : public wire::channel_sink, public text_names {
     for (const auto& e : *made) out.push_back({e.begin, e.end, e.length, e.first_byte, e.was, e.text});
     return out;
   }
+  [[nodiscard]] status end_open() override {
+    auto what = failure_.empty() ? status::released : status::failed;
+    std::string dropped;
+    for (std::uint32_t c = 0; c < names_.size() && what == status::released; ++c) {
+      dropped.clear();
+      if (judge_.is_open(c)) what = finished(c, dropped, false);
+    }
+    return what;
+  }
   // The answer is over: no choice is open any more. Of one that is held to its end: whether it may leave.
   status end_all() {
     ended_ = true;

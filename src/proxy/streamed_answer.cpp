@@ -110,13 +110,13 @@ bool exchange::impl::nothing_left() {
   return !head_sent && piece.empty();
 }
 
-void exchange::impl::end_stream(effects& out, bool clean) {
+void exchange::impl::end_stream(effects& out) {
   using status = wire::response_stream::status;
-  if (!stream_over && clean && answer_coding && !answer_coding->whole()) {
+  if (!stream_over && answer_coding && !answer_coding->whole()) {
     stop_coded_stream("its end is missing", 0, out);
     if (over()) return;
   } else if (!stream_over) {
-    const auto what = stream->end(clean, *sink, piece);
+    const auto what = stream->end(true, *sink, piece);
     const bool half = what == status::broken_off && !stream->reason().empty();
     if (shadow() && (what == status::unreadable || half || !sink->failure().empty())) {
       leave_stream();
@@ -129,7 +129,7 @@ void exchange::impl::end_stream(effects& out, bool clean) {
     }
   }
   if (!may_leave()) return cut_stream(evaluator->result(), out);
-  answer_read = clean && !stream_left;
+  answer_judged = !stream_left;
   holds_answer = false;
   if (shadow()) piece.clear();  // it has left as it came
   write_stream(out);
@@ -158,6 +158,7 @@ void exchange::impl::cut_stream(const policy::outcome& of, effects& out) {
 // The rules that judge this stream have to be let go: what is held is dropped. Also before its first byte, and in shadow, where nothing
 // can be put behind raw bytes that may have ended within an event.
 void exchange::impl::end_superseded(effects& out) {
+  (void)judge_rest();  // nothing that a rule stops leaves now
   reason = "policy_superseded";
   out.abort_upstream = true;
   answer_withheld = true;
@@ -185,22 +186,33 @@ void exchange::impl::keep_alive(effects& out) {
   sent_when_quiet = sent_bytes;
 }
 
+// What has left is judged to its end, whatever ends the answer; what is held goes. False: a rule stops that.
+bool exchange::impl::judge_rest() {
+  if (now != state::stream || stream_left) return true;
+  std::string dropped;
+  const auto what = stream->end(false, *sink, dropped);
+  return what != wire::response_stream::status::blocked || !sink->failure().empty();
+}
+
 // The body ended as HTTP has it, but what it said is half an answer.
 void exchange::impl::break_off(effects& out) {
   worker.counters().upstream_errors.add();
   reason = half_answer;
-  answer_read = true;  // what there is of it
+  answer_judged = true;
   fail_stream(wire::gateway_error::upstream, "The upstream broke off its answer.", out);
 }
 
-// The upstream died within a stream: what is held is dropped, and the dialect's error ends it.
+// The upstream died within a stream: what is held is dropped, and the dialect's error ends it, or the rule that stops what was held.
 void exchange::impl::fail_stream(wire::gateway_error what, std::string_view message, effects& out) {
+  if (!judge_rest()) {
+    reason.clear();
+    return cut_stream(evaluator->result(), out);
+  }
   if (!head_sent) return answer_error(what, message, "", out);
   drop_held();
   out.close_client = true;
   // Raw bytes may have ended within an event, and what is put behind them would be read as part of it.
   if (shadow()) return finish(out);
-  (void)stream->end(false, *sink, piece);
   stream->fail(what, message, decision, piece);
   write_stream(out);
   close_body(out);

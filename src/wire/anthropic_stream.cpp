@@ -1,103 +1,12 @@
-// One streamed Messages answer. Each content block has its own texts; what is held of one leaves before its content_block_stop. Where
-// rules may put text behind the answer, the end of a text block waits until the next event shows whether it was the last; where they
-// may still change what was said, all that follows waits with it.
-#include <algorithm>
-#include <iterator>
-#include <map>
-#include <optional>
-#include <set>
-#include <span>
-#include <string>
-#include <utility>
-#include <vector>
+// How its events follow each other, and its ends. See anthropic_stream.hpp; what waits in it: anthropic_waiting.cpp.
+#include "anthropic_stream.hpp"
 
 #include "anthropic.hpp"
-#include "anthropic_table.hpp"
-#include "event_stream.hpp"
-#include "sluice/base/strings.hpp"
 
 namespace sluice::wire {
-namespace {
 
 using text::json::index;
 using text::json::none;
-
-class messages_stream final : public event_stream {
- public:
-  messages_stream(std::string_view model, std::uint32_t depth_max) : event_stream(anthropic_event(), depth_max), model_(json_quoted(model)) {}
-
-  void cut(std::string_view message, std::string& out) override;
-  void fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) override;
-  [[nodiscard]] bool keeps_back() const override {
-    return waits_ || std::ranges::any_of(blocks_, [](const auto& b) { return b.second.arguments.waits(); });
-  }
-
- private:
-  struct block {
-    bool begun = false, stopped = false;
-    bool shown = false, ended = false;  // the same, as the client has seen it
-    bool says = false;                  // a block of text
-    bool left = false;                  // some of it has left
-    std::uint32_t message = 0;          // of messages_
-    std::vector<std::optional<std::uint32_t>> channels;  // of anthropic_texts()
-    call_arguments arguments;
-  };
-
-  // What waits, and of which block it is; below 0: of none.
-  struct waiting {
-    std::string bytes;
-    std::int64_t block;
-  };
-  // A place in the events that wait, before one of them, where text of a block is still to come.
-  struct gap {
-    std::size_t at;
-    std::int64_t block;
-    std::size_t text;                      // index into anthropic_texts()
-    std::optional<std::uint32_t> channel;  // what it kept; none: only what is added
-  };
-
-  [[nodiscard]] status event(const http::sse_event& e, channel_sink& sink, std::string& out) override;
-  [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out) override;
-  [[nodiscard]] taken take(index i, const row& r, channel_sink& sink) override;
-  [[nodiscard]] std::string which() const override { return event_.text("type").starts_with("content_block_") ? std::to_string(current_) : std::string(); }
-  [[nodiscard]] bool finish(std::int64_t number, block& b, channel_sink& sink, std::string& out);
-  [[nodiscard]] bool close(channel_sink& sink, std::string& out);
-  [[nodiscard]] bool ends_message() const;
-  [[nodiscard]] bool begins_again() const {
-    const auto b = blocks_.find(current_);
-    return b != blocks_.end() && b->second.begun && b->second.message == messages_;
-  }
-  [[nodiscard]] bool begins_with_text(index block) const;
-  [[nodiscard]] bool begin_message(channel_sink& sink, std::string& out);
-  // False: more than the gateway follows.
-  [[nodiscard]] bool has_room_for(std::int64_t block) { return blocks_.contains(block) || blocks_.size() < limits::calls || event_.refuse("more content blocks than the gateway follows"); }
-  void begin_block(index made, std::string& out);
-  void end_block(channel_sink& sink);
-  [[nodiscard]] std::string& next(std::int64_t block, std::string& out) { return waits_ ? waiting_.emplace_back(waiting{{}, block}).bytes : out; }
-  [[nodiscard]] bool stays_empty(std::int64_t number, std::span<const std::string> filling) const;
-  void wait(std::int64_t block, std::size_t text, std::optional<std::uint32_t> channel);
-  void let_go(std::string& out);
-  [[nodiscard]] bool renumber(std::string_view event, std::int64_t number, std::string& out);
-  [[nodiscard]] bool counts_waiting(channel_sink& sink);
-  void remember();
-  static void delta(std::int64_t number, std::string_view type, std::string_view key, std::string_view text, std::string& out);
-  static void delta(std::int64_t number, const anthropic_text& of, std::string_view text, std::string& out) { delta(number, of.delta_type, of.key, text, out); }
-
-  std::map<std::int64_t, block> blocks_;
-  std::int64_t current_ = 0;  // the block of the event at hand
-  std::int64_t begun_ = 0;    // blocks of the message at hand, as a client counts them
-  std::vector<std::pair<index, std::int64_t>> with_message_;  // blocks with text in the first event of a message, when that is at hand
-  std::string model_, id_ = "\"msg_sluice\"", output_tokens_ = "0";  // raw tokens
-  bool started_ = false;
-  std::uint32_t messages_ = 0;  // some upstreams begin one message behind the other
-  bool waits_ = false, calls_tool_ = false, closed_ = false;
-  std::vector<waiting> waiting_;       // events behind the first gap
-  std::size_t counted_ = 0;            // of those, in the next
-  waiting_bytes waiting_bytes_;
-  std::vector<gap> gaps_;
-  std::int64_t gone_ = 0;              // blocks that the client never had
-  std::optional<std::size_t> tail_;    // the gap at the end of a text block that may be the last of all
-};
 
 response_stream::status messages_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
   if (!read(e)) return stopped();
@@ -126,6 +35,7 @@ response_stream::status messages_stream::event(const http::sse_event& e, channel
     return stopped();
   }
   if (type == "message_stop" && !event_.finish(sink)) return stopped();
+  if (type == "error" && !judge_rest(sink)) return stopped();
   if (type == "error") waits_ = false, waiting_.clear();  // nothing of what waits is worth more than the reason
   write(e, type == "ping" ? out : next(type.starts_with("content_block_") ? current_ : -1, out));
   started_ = started_ || type == "message_start";
@@ -198,98 +108,6 @@ void messages_stream::end_block(channel_sink& sink) {
   tail_ = gaps_.size() - 1;
 }
 
-void messages_stream::wait(std::int64_t block, std::size_t text, std::optional<std::uint32_t> channel) {
-  waits_ = true;
-  gaps_.push_back({waiting_.size(), block, text, channel});
-}
-
-// Events that wait are held for the rules as text is. False: more than may be.
-bool messages_stream::counts_waiting(channel_sink& sink) {
-  for (; counted_ < waiting_.size(); ++counted_) waiting_bytes_.now += sizeof(waiting) + waiting_[counted_].bytes.size();
-  return waiting_bytes_.fit(sink);
-}
-
-void messages_stream::let_go(std::string& out) {
-  if (!waits_) return;
-  for (const auto& w : waiting_) out += w.bytes;
-  waiting_.clear();
-  gaps_.clear();
-  tail_.reset();
-  waits_ = false;
-  counted_ = waiting_bytes_.now = 0;
-  for (auto& [number, b] : blocks_) {
-    b.shown = b.begun;
-    b.ended = b.stopped;
-  }
-}
-
-// A block of text that the client has not seen, and of which rules kept all and left nothing.
-bool messages_stream::stays_empty(std::int64_t number, std::span<const std::string> filling) const {
-  const auto b = blocks_.find(number);
-  if (b == blocks_.end() || !b->second.says || b->second.shown || b->second.left) return false;
-  for (std::size_t i = 0; i < gaps_.size(); ++i) {
-    if (gaps_[i].block == number && !filling[i].empty()) return false;
-  }
-  return true;
-}
-
-// An event as one of another block. False: nobody can read it, though it was read when it came.
-bool messages_stream::renumber(std::string_view event, std::int64_t number, std::string& out) {
-  text::json::document body;
-  std::string joined;
-  const auto e = http::read_event(event, joined);
-  if (auto parsed = body.parse(e.data, depth_max_); !parsed) return event_.refuse(parsed.error().message);
-  const auto at = body.member(0, "index");
-  if (at == none) return event_.refuse("an event of a content block that does not name it");
-  http::append_with_data(e, text::json::apply(e.data, {{body[at].raw_begin, body[at].raw_end, std::to_string(number)}}), out);
-  return true;
-}
-
-// The end of the answer: what rules made of it goes into the gaps, and what they add behind the last text.
-bool messages_stream::close(channel_sink& sink, std::string& out) {
-  if (std::exchange(closed_, true)) return true;
-  if (!event_.finish(sink, 0)) return false;
-  std::string addition;
-  if (sink.closing(0, calls_tool_, addition) != channel_sink::status::released) return false;
-  std::vector<std::string> filling;
-  for (std::size_t i = 0; i < gaps_.size(); ++i) {
-    auto& words = filling.emplace_back();
-    if (gaps_[i].channel) sink.rest(*gaps_[i].channel, words);
-    if (tail_ == i) words += std::exchange(addition, {});
-  }
-  const auto events = std::exchange(waiting_, {});
-  std::set<std::int64_t> empty;  // blocks of which nothing is left: the API takes none back
-  for (const auto& g : gaps_) {
-    if (stays_empty(g.block, filling)) empty.insert(g.block);
-  }
-  const auto number_of = [&](std::int64_t block) { return block - std::distance(empty.begin(), empty.lower_bound(block)); };
-  std::size_t at = 0;
-  const auto before = out.size();
-  for (std::size_t i = 0; i <= gaps_.size(); ++i) {
-    for (const auto until = i < gaps_.size() ? gaps_[i].at : events.size(); at < until; ++at) {
-      const auto& e = events[at];
-      if (empty.contains(e.block)) continue;
-      if (e.block < 0 || number_of(e.block) == e.block) {
-        out += e.bytes;
-      } else if (!renumber(e.bytes, number_of(e.block), out)) {
-        out.resize(before);
-        return false;
-      }
-    }
-    if (i < gaps_.size() && !filling[i].empty()) delta(number_of(gaps_[i].block), anthropic_texts()[gaps_[i].text], filling[i], out);
-  }
-  gone_ = std::ssize(empty);
-  let_go(out);
-  if (addition.empty()) return true;
-  std::int64_t number = 0;
-  for (const auto& [each, of] : blocks_) number = of.message == messages_ ? each + 1 : number;
-  auto& b = blocks_[number];
-  b.message = messages_;
-  b.begun = b.stopped = b.shown = b.ended = true;
-  out += anthropic_text_block(number - gone_, addition);
-  return true;
-}
-
 void messages_stream::remember() {
   const auto keep = [](std::string_view raw, std::string& to) {
     if (!raw.empty()) to = raw;
@@ -343,13 +161,20 @@ void messages_stream::delta(std::int64_t number, std::string_view type, std::str
          ",\"delta\":{\"type\":" + json_quoted(type) + "," + json_quoted(key) + ":" + json_quoted(text) + "}}\n\n";
 }
 
+bool messages_stream::finish_call(std::int64_t number, block& b, channel_sink& sink) {
+  return finish_arguments(b.arguments, "content[" + std::to_string(number) + "].input", 0, sink, released_);
+}
+
+bool messages_stream::judge_calls(channel_sink& sink) {
+  return std::ranges::all_of(blocks_, [&](auto& each) { return !each.second.arguments.begun || finish_call(each.first, each.second, sink); });
+}
+
 // Resolves what a block still holds.
 bool messages_stream::finish(std::int64_t number, block& b, channel_sink& sink, std::string& out) {
   if (b.stopped) return true;
-  auto& call = b.arguments;
-  if (call.begun) {
+  if (b.arguments.begun) {
     released_.clear();
-    if (!finish_arguments(call, "content[" + std::to_string(number) + "].input", 0, sink, released_)) return false;
+    if (!finish_call(number, b, sink)) return false;
     if (!released_.empty()) delta(number, "input_json_delta", "partial_json", released_, next(number, out));
   }
   for (std::size_t t = 0; t < b.channels.size(); ++t) {
@@ -390,8 +215,6 @@ void messages_stream::fail(gateway_error what, std::string_view message, std::st
   if (!end_now()) return;
   out += "event: error\ndata: " + anthropic_error_body({what, message, "", decision_id}) + "\n\n";
 }
-
-}  // namespace
 
 std::unique_ptr<response_stream> anthropic_open_stream(std::string_view model, std::uint32_t depth_max) {
   return std::make_unique<messages_stream>(model, depth_max);

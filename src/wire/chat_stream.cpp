@@ -194,12 +194,24 @@ event_reader::grower::taken chat_stream::fragment(index i, const row& r, const e
   return taken::taken;
 }
 
+bool chat_stream::finish_call(std::int64_t number, std::int64_t position, tool_call& call, channel_sink& sink) {
+  const auto place = position < 0 ? std::string("function_call") : "tool_calls[" + std::to_string(position) + "].function";
+  return finish_arguments(call.arguments, "choices[" + std::to_string(number) + "].delta." + place + ".arguments", number, sink, released_);
+}
+
+bool chat_stream::judge_calls_of(std::int64_t number, choice& c, channel_sink& sink) {
+  return std::ranges::all_of(c.tools, [&](auto& each) { return finish_call(number, each.first, each.second, sink); });
+}
+
+bool chat_stream::judge_calls(channel_sink& sink) {
+  return std::ranges::all_of(choices_, [&](auto& each) { return judge_calls_of(each.first, each.second, sink); });
+}
+
 // Judges the calls of a choice at its end, when all of them are whole, and sends what was held of them.
 bool chat_stream::finish_calls(std::int64_t number, choice& c, channel_sink& sink, std::string& out) {
   for (auto& [position, call] : c.tools) {
-    const auto place = position < 0 ? std::string("function_call") : "tool_calls[" + std::to_string(position) + "].function";
     released_.clear();
-    if (!finish_arguments(call.arguments, "choices[" + std::to_string(number) + "].delta." + place + ".arguments", number, sink, released_)) return false;
+    if (!finish_call(number, position, call, sink)) return false;
     if (released_.empty()) continue;
     if (call.last != none) {
       event_.append(call.last, released_);
@@ -216,6 +228,7 @@ bool chat_stream::finish_calls(std::int64_t number, choice& c, channel_sink& sin
 bool chat_stream::finish_choice(std::int64_t number, choice& c, channel_sink& sink, std::string& out) {
   if (c.finished) return true;
   if (erred_) {  // a choice that ends with an error ends as if the upstream had died
+    if (!judge_calls_of(number, c, sink)) return false;
     c.channels.clear();
     c.tools.clear();
     forget_copies(c);

@@ -68,6 +68,9 @@ class chat_stream final : public event_stream {
   [[nodiscard]] taken fragment(text::json::index i, const row& r, const entry& of, channel_sink& sink);
   [[nodiscard]] bool finish_choice(std::int64_t number, choice& c, channel_sink& sink, std::string& out);
   void finish_text(std::int64_t number, const channel& of, std::string& out);
+  [[nodiscard]] bool judge_calls(channel_sink& sink) override;
+  [[nodiscard]] bool judge_calls_of(std::int64_t number, choice& c, channel_sink& sink);
+  [[nodiscard]] bool finish_call(std::int64_t number, std::int64_t position, tool_call& call, channel_sink& sink);  // what of it may leave, in released_
   [[nodiscard]] bool finish_calls(std::int64_t number, choice& c, channel_sink& sink, std::string& out);
   [[nodiscard]] bool knows_tokens(const entry& of, const choice& c, channel_sink& sink);
   // chat_copies.cpp: what spells a text, points into it or says it aloud.

@@ -46,8 +46,8 @@ class openai_dialect final : public dialect {
     return chat_open_stream(to, openai_includes_usage(request), depth_max);
   }
   // What takes a form never asked for a stream.
-  [[nodiscard]] bool streams(const endpoint& to, const request_body& request, std::string_view content_type, bool error) const override {
-    return !to.form && dialect::streams(to, request, content_type, error);
+  [[nodiscard]] bool streams(const endpoint& to, const request_body& request, std::string_view content_type) const override {
+    return !to.form && dialect::streams(to, request, content_type);
   }
   [[nodiscard]] std::span<const std::string_view> roots() const override {
     static constexpr std::array<std::string_view, 2> all = {"/v1", "/openai"};
@@ -110,10 +110,10 @@ class gemini_dialect final : public dialect {
   [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint&, const request_body& request, std::uint32_t depth_max) const override {
     return gemini_open_stream(request, depth_max);
   }
-  // Without ?alt=sse a stream is an array in plain JSON, as an error is an object.
-  [[nodiscard]] bool streams(const endpoint& to, const request_body& request, std::string_view content_type, bool error) const override {
-    if (dialect::streams(to, request, content_type, error)) return true;
-    return !error && to.name == "streamGenerateContent" && istarts_with(content_type, "application/json");
+  // Without ?alt=sse a stream is an array in plain JSON.
+  [[nodiscard]] bool streams(const endpoint& to, const request_body& request, std::string_view content_type) const override {
+    if (dialect::streams(to, request, content_type)) return true;
+    return to.name == "streamGenerateContent" && istarts_with(content_type, "application/json");
   }
   [[nodiscard]] std::string_view stream_type(const request_body& request) const override {
     return gemini_asks_for_events(request) ? "text/event-stream" : "application/json";
@@ -148,7 +148,7 @@ class ollama_dialect final : public dialect {
   [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint& to, const request_body& request, std::uint32_t depth_max) const override {
     return ollama_open_stream(to, request.model(), depth_max);
   }
-  [[nodiscard]] bool streams(const endpoint&, const request_body&, std::string_view content_type, bool) const override {
+  [[nodiscard]] bool streams(const endpoint&, const request_body&, std::string_view content_type) const override {
     return istarts_with(content_type, "application/x-ndjson");
   }
   [[nodiscard]] std::string_view stream_type(const request_body&) const override { return "application/x-ndjson"; }
@@ -173,7 +173,7 @@ std::array<const dialect*, 4> registered() { return {&openai(), &anthropic(), &g
 
 }  // namespace
 
-bool dialect::streams(const endpoint&, const request_body&, std::string_view content_type, bool) const {
+bool dialect::streams(const endpoint&, const request_body&, std::string_view content_type) const {
   return istarts_with(content_type, "text/event-stream");
 }
 std::string_view dialect::stream_type(const request_body&) const { return "text/event-stream"; }

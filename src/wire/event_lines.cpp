@@ -39,6 +39,7 @@ bool event_reader::judge_line(std::string_view name, std::string_view value, boo
   // What the lines of one name say, one behind the other: as what stands in a field of identifiers.
   const auto place = "event " + std::string(name);
   const auto what = known_as(role::assistant, part_kind::annotation, false, "", place);
+  if (!has_room_for_words()) return false;
   if (!looks_as(text_class::opaque, value) || keep_word(what, value) == nullptr) {
     return judge_field({what, place, role::assistant, part_kind::annotation, false, channel_sink::no_choice}, value, sink);
   }

@@ -1,6 +1,7 @@
 // What stands in the events of a stream where identifiers, parameters and signatures stand. Nobody reads what looks like one, but what an
 // upstream sends there in pieces is text for whoever puts the pieces together: one word alone says nothing of that. So words are kept by place,
-// and are judged with what shows them to be text.
+// the last limits::tail_bytes of each, and are judged with what shows them to be text. Where there are more than limits::unknown_bytes of them they
+// are forgotten, their places are not: text in one of those stops the stream.
 #include <algorithm>
 #include <utility>
 
@@ -37,7 +38,6 @@ void event_reader::words::append_last(std::string& to) const {
 // Keeps one more word of what judge_field() would know by `what`; null where that has said text before, with which the word is judged.
 event_reader::words* event_reader::keep_word(std::string_view what, std::string_view said) {
   if (again_.contains(what)) return nullptr;
-  if (words_bytes_ > limits::unknown_bytes) forget_words();
   auto at = words_.find(what);
   if (at == words_.end()) {
     at = words_.emplace(what, words()).first;
@@ -59,6 +59,7 @@ void event_reader::begin_marks() {
   settle_marks();
   marks_at_hand_.clear();
   all_marks_ = true;
+  ++events_of_marks_;
 }
 
 // By what the event before found where; an index says at which place the others stand, and a type by which rows they are read.
@@ -76,22 +77,26 @@ void event_reader::settle_marks() {
 }
 
 // Two marks of one place follow each other: what they say together is not what each says over and over.
-bool event_reader::take_mark(words& of) {
-  all_marks_ = all_marks_ && std::ranges::find(marks_at_hand_, &of) == marks_at_hand_.end();
-  marks_at_hand_.push_back(&of);
-  return true;
+void event_reader::take_mark(words& of) {
+  all_marks_ = all_marks_ && std::exchange(of.event, events_of_marks_) != events_of_marks_;
+  if (all_marks_) marks_at_hand_.push_back(&of);
 }
 
-void event_reader::forget_words() {
+// Where there is none, words are forgotten, and it stays known whose they were. False: there were too many of those.
+bool event_reader::has_room_for_words() {
+  if (words_bytes_ <= limits::unknown_bytes) return true;
+  for (const auto& [what, of] : words_) forgotten_.insert(std::hash<std::string_view>()(what));
   last_marks_ = {};
   marks_at_hand_.clear();
   all_marks_ = false;
   words_.clear();
   words_bytes_ = 0;
+  return forgotten_.size() <= limits::forgotten_places || refuse("more places of identifiers than the gateway follows");
 }
 
-// The words that were kept of a field, if any, are text with what comes now. False: more than the gateway follows.
+// The words that were kept of a field, if any, are text with what comes now. False: more than the gateway follows, or followed.
 bool event_reader::speak(const std::string& what, std::int64_t choice) {
+  if (forgotten_.contains(std::hash<std::string_view>()(what))) return refuse("text in a field that said more identifiers than the gateway keeps");
   const auto at = words_.find(what);
   if (at == words_.end()) return true;
   settle_marks();
@@ -112,7 +117,8 @@ bool event_reader::judge_mark(index i, const row& r, grower& dialect, channel_si
   auto* of = near.of != nullptr && near.state == state && states_[n.parent] != state && near.which == dialect.which() ? near.of : nullptr;
   if (of != nullptr && of->last == n.text) {
     ++of->times;
-    return take_mark(*of);
+    take_mark(*of);
+    return true;
   }
   const bool looks = looks_as(r.what, n.text);
   if (looks && r.what == text_class::handle) remember_handle(n.text);
@@ -122,17 +128,20 @@ bool event_reader::judge_mark(index i, const row& r, grower& dialect, channel_si
   }
   if (looks && of != nullptr && words_bytes_ <= limits::unknown_bytes) {
     keep_word(*of, n.text);
-    return take_mark(*of);
+    take_mark(*of);
+    return true;
   }
   auto name = place(i, &dialect);
   if (name.size() > limits::place_bytes) return refuse_place();
   auto which = dialect.which();
   const auto what = known_as(role::assistant, part_kind::annotation, false, which, name);
   if (looks) {
+    if (!has_room_for_words()) return false;
     of = keep_word(what, n.text);
     const bool alone = states_[n.parent] != state && r.path.find_first_of("[{") == std::string_view::npos;
     if (of != nullptr && alone) near = {state, of, std::move(which)};
-    if (of != nullptr) return take_mark(*of);
+    if (of != nullptr) take_mark(*of);
+    if (of != nullptr) return true;
   }
   all_marks_ = false;
   return judge_field({what, std::move(name), role::assistant, part_kind::annotation, false, dialect.choice_of(i)}, n.text, sink);

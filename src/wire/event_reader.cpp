@@ -233,7 +233,7 @@ bool event_reader::judge_again(index i, std::string_view text, role who, part_ki
 }
 
 bool event_reader::judge_field(field_name by, std::string_view text, channel_sink& sink) {
-  if (!words_.empty() && !again_.contains(by.known_as) && !speak(by.known_as, by.choice)) return false;
+  if ((!words_.empty() || !forgotten_.empty()) && !again_.contains(by.known_as) && !speak(by.known_as, by.choice)) return false;
   const auto [at, fresh] = again_.try_emplace(std::move(by.known_as));
   auto& of = at->second;
   if (!fresh && !of.channel && of.text == text) {

@@ -202,6 +202,7 @@ class event_reader {
   struct words {
     std::string before, last;
     std::size_t times = 0;  // of the last; what stands before it is written out
+    std::uint64_t event = 0;  // the last that said some, by events_of_marks_
     void add(std::string_view said);
     void append_last(std::string& to) const;
     [[nodiscard]] std::string all() const;
@@ -209,12 +210,12 @@ class event_reader {
   };
   // Where an event repeats the one before it and no identifier is among what changed, each was said once more, and none is looked at.
   void begin_marks();
-  bool take_mark(words& of);
+  void take_mark(words& of);
   [[nodiscard]] bool changes_mark() const;
   void settle_marks();
   words* keep_word(std::string_view what, std::string_view said);
   void keep_word(words& of, std::string_view said);
-  void forget_words();
+  [[nodiscard]] bool has_room_for_words();
   [[nodiscard]] bool speak(const std::string& what, std::int64_t choice);
   const answer_table& table_;
   std::uint32_t depth_max_;
@@ -248,6 +249,8 @@ class event_reader {
   };
   std::array<mark, 8> last_marks_;
   std::vector<words*> marks_at_hand_;  // of the last event whose marks were looked at
+  std::uint64_t events_of_marks_ = 0;  // whose marks were looked at
+  std::set<std::size_t> forgotten_;    // hashes of known_as(): places whose words were forgotten
   std::size_t events_since_ = 0;       // which repeat it
   bool marks_again_ = false;           // the event at hand does
   bool all_marks_ = false;             // each of that event's is at hand

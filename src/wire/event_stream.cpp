@@ -26,12 +26,11 @@ response_stream::status event_stream::feed(std::string_view bytes, channel_sink&
 
 response_stream::status event_stream::end(bool clean, channel_sink& sink, std::string& out) {
   if (over_) return status::done;
-  if (!clean) return status::ok;  // what is held goes with the upstream
+  if (!clean) return judge_rest(sink) ? status::ok : status::blocked;
   const auto ending = missing_end::of_event(splitter_.rest());
   const auto s = ending.text().empty() ? status::ok : feed(ending.text(), sink, out);
   const bool broken_off = (s == status::unreadable && half_) || (s == status::ok && !erred_ && !told_all());
-  // What leaves as it comes was not judged to its end yet; nothing of what is held leaves.
-  if (std::string dropped; broken_off) return finish_stream(sink, dropped) || !event_.unread().empty() ? status::broken_off : status::blocked;
+  if (broken_off) return judge_rest(sink) ? status::broken_off : status::blocked;
   if (s != status::ok && s != status::done) return s;
   const auto before = out.size();
   if (s == status::ok) {

@@ -26,11 +26,15 @@ class event_stream : public response_stream, protected event_reader::grower {
   [[nodiscard]] virtual bool told_all() const { return false; }
   // Resolves what is held of every text that is open. False: stopped.
   [[nodiscard]] virtual bool finish_all(channel_sink& sink, std::string& out) = 0;
+  // Judges the arguments of calls that are not whole, of which nothing leaves any more. False: a rule stops them.
+  [[nodiscard]] virtual bool judge_calls(channel_sink& /*sink*/) { return true; }
 
   // The event's JSON into event_; false: nobody can read it.
   [[nodiscard]] bool read(const http::sse_event& e);
   // The stream's end: what is held leaves; behind an upstream's error it is dropped, as when the upstream dies. False: stopped.
-  [[nodiscard]] bool finish_stream(channel_sink& sink, std::string& out) { return (erred_ || finish_all(sink, out)) && event_.finish(sink); }
+  [[nodiscard]] bool finish_stream(channel_sink& sink, std::string& out) { return erred_ ? judge_rest(sink) : finish_all(sink, out) && event_.finish(sink); }
+  // What has left is judged to its end; what is held does not leave. False: a rule stops it.
+  [[nodiscard]] bool judge_rest(channel_sink& sink) { return judge_calls(sink) && sink.end_open() == channel_sink::status::released; }
   // Why what went before came to false: a rule, or a reason of the gateway's own.
   [[nodiscard]] status stopped();
   // The event as it came, or with its edits. Its data as they left, until the next call.

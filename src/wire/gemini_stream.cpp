@@ -148,7 +148,7 @@ void generate_stream::emit(const std::string& json, std::string& out) {
 
 response_stream::status generate_stream::end(bool clean, channel_sink& sink, std::string& out) {
   if (over_) return status::done;
-  if (!clean) return status::ok;  // what is held goes with the upstream
+  if (!clean) return judge_rest(sink) ? status::ok : status::blocked;
   if (framing_ == framing::unknown) out += head_;  // white space and nothing else
   const auto ending = missing_end::of_event(framing_ == framing::events ? events_.rest() : std::string_view());
   if (!ending.text().empty()) {
@@ -163,13 +163,6 @@ response_stream::status generate_stream::end(bool clean, channel_sink& sink, std
   ending.take_back(out, before);
   over_ = true;
   return status::ok;
-}
-
-// What leaves as it comes was not judged to its end yet; nothing of what is held leaves.
-response_stream::status generate_stream::break_off(channel_sink& sink) {
-  std::string dropped;
-  if (!std::exchange(broke_off_, true) && !finish_stream(sink, dropped) && event_.unread().empty()) return status::blocked;
-  return status::broken_off;
 }
 
 // Whether the gateway is to say why: not behind the stream's end, and not behind an error, behind which a client reads nothing.

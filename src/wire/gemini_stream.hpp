@@ -90,11 +90,13 @@ class generate_stream final : public response_stream, private event_reader::grow
   void write(std::int64_t number, const text_name& name, const growing& g, std::string& out);
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out);
   // The stream's end: what is held leaves; behind an upstream's error it is dropped, as when the upstream dies. False: stopped.
-  [[nodiscard]] bool finish_stream(channel_sink& sink, std::string& out) { return (erred_ || finish_all(sink, out)) && event_.finish(sink); }
+  [[nodiscard]] bool finish_stream(channel_sink& sink, std::string& out) { return erred_ ? judge_rest(sink) : finish_all(sink, out) && event_.finish(sink); }
+  // What has left is judged to its end; what is held does not leave. False: a rule stops it.
+  [[nodiscard]] static bool judge_rest(channel_sink& sink) { return sink.end_open() == channel_sink::status::released; }
   // No event of this dialect says that it is the last.
   [[nodiscard]] bool told_all() const { return erred_ || refused_ || all_finished(candidates_); }
   void emit(const std::string& json, std::string& out);
-  [[nodiscard]] status break_off(channel_sink& sink);
+  [[nodiscard]] static status break_off(channel_sink& sink) { return judge_rest(sink) ? status::broken_off : status::blocked; }
   [[nodiscard]] bool ends(std::string& out);
   [[nodiscard]] status stopped() { return (reason_ = event_.unread()).empty() ? status::blocked : status::unreadable; }
 
@@ -119,7 +121,6 @@ class generate_stream final : public response_stream, private event_reader::grow
   bool erred_ = false;       // the upstream told an error, in the event at hand or before
   bool refused_ = false;     // it answers no such prompt
   bool half_ = false;        // the event at hand is no JSON
-  bool broke_off_ = false;
   bool told_error_ = false;  // by the last event to the client, in the upstream's words
 };
 

@@ -59,6 +59,8 @@ class lines_stream final : public response_stream, private event_reader::grower 
   std::string reason_, released_;
   bool edited_ = false, over_ = false, calls_ = false;
   bool half_ = false;  // the line at hand is no JSON
+  // What has left is judged to its end; what is held does not leave. False: a rule stops it.
+  [[nodiscard]] static bool judge_rest(channel_sink& sink) { return sink.end_open() == channel_sink::status::released; }
 };
 
 response_stream::status lines_stream::feed(std::string_view bytes, channel_sink& sink, std::string& out) {
@@ -101,7 +103,7 @@ response_stream::status lines_stream::line(const http::json_piece& p, channel_si
   const auto calls = message == none || event_.body()[message].kind != kind::object ? none : event_.child(message, "tool_calls");
   calls_ = calls_ || (calls != none && event_.body().first_child(calls) != none);
   const bool last = event_.text("done") == "true", error = !event_.text("error").empty();
-  if (last && (!finish(sink, out) || !event_.finish(sink))) return status::blocked;
+  if (error ? !judge_rest(sink) : last && (!finish(sink, out) || !event_.finish(sink))) return status::blocked;
   // Tokens and their probabilities spell what left otherwise than it came.
   if (event_.edited() || (last && edited_)) event_.blank(0, "logprobs", "[]");
   if (edited_ || hides_request_) event_.blank(0, "context", "[]");
@@ -173,14 +175,13 @@ bool lines_stream::finish(channel_sink& sink, std::string& out) {
 
 response_stream::status lines_stream::end(bool clean, channel_sink& sink, std::string& out) {
   if (over_) return status::done;
-  if (!clean) return status::ok;  // what is held goes with the upstream
+  if (!clean) return judge_rest(sink) ? status::ok : status::blocked;
   const auto ending = missing_end::of_line(lines_.buffered_bytes());
   if (!ending.text().empty()) {
     const auto s = feed(ending.text(), sink, out);
     if (s == status::blocked || (s == status::unreadable && !half_)) return s;
   }
-  // No line said that it is done. What leaves as it comes was not judged to its end yet; nothing of what is held leaves.
-  if (std::string dropped; !over_) return (finish(sink, dropped) && event_.finish(sink)) || !event_.unread().empty() ? status::broken_off : status::blocked;
+  if (!over_) return judge_rest(sink) ? status::broken_off : status::blocked;  // no line said that it is done
   ending.take_back(out, out.size());
   return status::done;
 }

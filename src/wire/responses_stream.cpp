@@ -148,6 +148,7 @@ bool responses_stream::finish_before(channel_sink& sink, std::string& out) {
   if (item_done && !has_room_for(item_)) return false;  // of one that is added count() has asked
   if (type_ == "response.completed" || type_ == "response.incomplete") return finish_all(sink, out) && event_.finish(sink) && close(sink, out);
   if (ends_response(type_)) {
+    if (!judge_rest(sink)) return false;
     texts_.clear();  // what is held of a failure is dropped
     waiting_bytes_.now = 0;
     return true;

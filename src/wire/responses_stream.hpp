@@ -120,6 +120,7 @@ class responses_stream final : public event_stream {
   [[nodiscard]] bool finish(const place& at, growth& t, channel_sink& sink, std::string& out);
   [[nodiscard]] bool told_all() const override { return closed_; }
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out) override;
+  [[nodiscard]] bool judge_calls(channel_sink& sink) override;
   void know(std::string key, std::string_view original, std::string_view left, std::optional<std::vector<text_edit>> edits);
   [[nodiscard]] static std::string name_of(const place& at);
   void delta(const place& at, const growth& t, std::string_view more, std::string& out);

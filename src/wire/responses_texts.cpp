@@ -210,6 +210,10 @@ bool responses_stream::finish(const place& at, growth& t, channel_sink& sink, st
   return let_copies_go(t, sink, out);
 }
 
+bool responses_stream::judge_calls(channel_sink& sink) {
+  return std::ranges::all_of(texts_, [&](auto& each) { return !row_of(each.first.of).json || each.second.over || finish_arguments(each.second.call, name_of(each.first), 0, sink, released_); });
+}
+
 bool responses_stream::finish_all(channel_sink& sink, std::string& out) {
   for (auto& [at, t] : texts_) {
     if (!finish(at, t, sink, out)) return false;

@@ -13,7 +13,11 @@ namespace sluice::wire {
 class missing_end {
  public:
   // Of the events of a stream (WHATWG HTML 9.2.5); `rest`: what came of the last.
-  static missing_end of_event(std::string_view rest) { return missing_end(rest.empty() ? "" : rest.ends_with('\n') ? "\n" : "\n\n"); }
+  // A CR at the end may be half of a line's.
+  static missing_end of_event(std::string_view rest) {
+    const bool one_line = rest.ends_with('\n') || rest.ends_with("\r\r") || rest.ends_with("\n\r");
+    return missing_end(rest.empty() ? "" : one_line ? "\n" : "\n\n");
+  }
   static missing_end of_line(std::size_t rest_bytes) { return missing_end(rest_bytes == 0 ? "" : "\n"); }
 
   [[nodiscard]] std::string_view text() const { return text_; }

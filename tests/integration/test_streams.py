@@ -3,7 +3,7 @@ import json
 import socket
 import threading
 
-from lab import Gateway, Script, Skip, bundle, every_dialect
+from lab import Gateway, Script, Skip, bundle, every_dialect, until
 from test_additions import SPEAKERS, rule
 from test_responses import Speaker as ResponsesSpeaker
 
@@ -82,6 +82,52 @@ def test_what_is_held_of_an_upstream_that_dies_is_dropped_and_the_error_is_the_d
         assert b"safe words at" in data and b"Halden" not in data and errors[dialect.kind] in data, (dialect.kind, data)
         assert not any(end in data for end in (b"[DONE]", b"message_stop", b"finishReason", b"response.completed", b'"done":true')), (dialect.kind, data)
     assert {r["verdict"] for r in g.records() if r["event"] == "closed"} == {"allow"}
+
+
+FAILURES = {"openai": b'data: {"error":{"message":"out of order","type":"server_error"}}\n\n',
+            "responses": b'event: error\ndata: {"type":"error","sequence_number":99,"code":"x","message":"out of order","param":null}\n\n',
+            "anthropic": b'event: error\ndata: {"type":"error","error":{"type":"api_error","message":"out of order"}}\n\n',
+            "gemini": b'data: {"error":{"code":500,"message":"out of order","status":"INTERNAL"}}\r\n\r\n', "ollama": b'{"error":"out of order"}\n'}
+
+
+def test_what_left_is_judged_to_its_end_however_the_answer_ends(lab):
+    up = Script()
+    g = every_dialect(lab, up, rules=rule("gem", "response", "{keywords: [topaz]}", "{type: flag}", "a topaz"))
+    asked = 0
+    for dialect in SPEAKERS:
+        kind, events = dialect.say(["Q"] * dialect.choices, "stop", True)
+        at = next(i for i, e in enumerate(events) if b'"Q"' in e)
+        begun = events[:at] + [events[at].replace(b'"Q"', b'"a topaz"')]
+        for how in ("error", "death", "no end"):
+            up.dies = how == "death"
+            up.answer = kind, begun + ([FAILURES[dialect.kind]] if how == "error" else [])
+            path, body = dialect.ask(True)
+            assert b"topaz" in g.stream(body, path).read(), (dialect.kind, how)
+            asked += 1
+            records = until("it is on record", lambda: (lambda all: all if len(all) >= asked else None)([r for r in g.records() if r["event"] == "closed"]))
+            assert len(records) == asked and records[-1]["verdict"] == "flag" and "topaz" not in json.dumps(records[-1]), (dialect.kind, how, records[-1])
+    # The client leaves.
+    held = threading.Event()
+    up.dies, up.answer = False, (kind, begun + [held])
+    answer = g.stream(body, path)
+    until("the word is out", lambda: b"topaz" in answer.read1(1 << 16))
+    answer.close()
+    assert until("it is on record", lambda: next((r for r in g.records() if r.get("reason") == "client closed"), None))["verdict"] == "flag"
+    held.set()
+
+
+def test_an_error_of_an_upstream_that_calls_itself_a_stream_passes_as_it_came(lab):
+    up = Script()
+    g = every_dialect(lab, up)
+    for dialect in SPEAKERS:
+        kind = dialect.say(["Q"] * dialect.choices, "stop", True)[0]
+        path, body = dialect.ask(True)
+        for status, bytes_ in ((429, b'{"error":{"message":"slow down"}}'), (503, b"Not Found"), (500, b""), (529, FAILURES[dialect.kind])):
+            up.status, up.answer = status, (kind, [bytes_])
+            got, _, data = g.post(body, path=path)
+            assert got == status and data == bytes_, (dialect.kind, status, got, data)
+        up.answer = kind, [b'{"error":{"message":"at Halden Bank"}}']
+        assert b"at [R]" in g.post(body, path=path)[2]
 
 
 def test_python_sdks_raise_their_error_once_when_an_upstream_dies(lab):

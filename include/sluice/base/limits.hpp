@@ -32,6 +32,8 @@ inline constexpr std::size_t unknown_fields = 1024;
 inline constexpr std::size_t unknown_bytes = 1u << 20;
 // Where such a field stands: the names and numbers on the way to it.
 inline constexpr std::size_t place_bytes = 4096;
+// Places of identifiers of a stream of which is known only that they said some.
+inline constexpr std::size_t forgotten_places = 1u << 16;
 // The end that is kept of a text which may go on where it ended, so that both are read as one.
 inline constexpr std::size_t tail_bytes = 4096;
 // White space before the first event, which says what kind of stream it is.

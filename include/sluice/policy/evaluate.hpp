@@ -255,6 +255,8 @@ class stream_evaluator {
   // True when finish() kept the channel's text; and that text, once its choice was closed.
   [[nodiscard]] bool keeps_rest(channel c) const;
   void rest(channel c, std::string& out);
+  // False: it was finished.
+  [[nodiscard]] bool is_open(channel c) const;
   // Original bytes of the channel that are neither released nor replaced yet.
   [[nodiscard]] std::size_t held_bytes(channel c) const;
   // Where the text that left of the channel is another than came, in order; null when nobody can say any more (too many, or the whole was

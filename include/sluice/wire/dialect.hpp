@@ -198,6 +198,8 @@ class channel_sink {
   [[nodiscard]] virtual std::optional<std::vector<text_edit>> edits(std::uint32_t /*channel*/) const { return std::nullopt; }
   // Whether some of the channel's text waits to be decided: what points into it, or says it aloud, waits with it.
   [[nodiscard]] virtual bool holds(std::uint32_t /*channel*/) const { return false; }
+  // The answer ends here, and nothing more of it leaves: every channel that is open is judged to its end, and what it holds is dropped.
+  [[nodiscard]] virtual status end_open() { return status::released; }
   // Before a choice is finished for the client, when its channels are. `structured`: as in answer_choice. `addition`: what belongs
   // behind what it says.
   [[nodiscard]] virtual status closing(std::int64_t /*choice*/, bool /*structured*/, std::string& /*addition*/) { return status::released; }
@@ -246,8 +248,8 @@ class response_stream {
   };
   // Feeds bytes of the answer as they arrive, any cut.
   [[nodiscard]] virtual status feed(std::string_view bytes, channel_sink& sink, std::string& out) = 0;
-  // The upstream ended its body. `clean` false: it died. Held text of an answer that is whole is resolved; of a death, and of an answer that broke
-  // off, it is dropped.
+  // The upstream ended its body. `clean` false: it died, or nobody waits for the rest. Held text of an answer that is whole is resolved; of one that
+  // broke off it is dropped, and what has left is judged to its end all the same: `blocked` where a rule stops what was held.
   [[nodiscard]] virtual status end(bool clean, channel_sink& sink, std::string& out) = 0;
   // Ends the stream as the dialect says a filtered answer ends, for every choice that is open, in any state. `message` empty:
   // none is sent. Latched: a second call appends nothing.
@@ -304,9 +306,8 @@ class dialect {
   [[nodiscard]] virtual bool takes_any_type() const { return false; }
   // JSON body of an error; the status is http_status(text.what).
   [[nodiscard]] virtual std::string error_body(const error_text& text) const = 0;
-  // Whether an answer of this content type is a stream of this dialect. `error`: its status is one, so that what other errors are called
-  // as well (a plain object of JSON) is none.
-  [[nodiscard]] virtual bool streams(const endpoint& to, const request_body& request, std::string_view content_type, bool error) const;
+  // Whether an answer of this content type, and with the status of a success, is a stream of this dialect.
+  [[nodiscard]] virtual bool streams(const endpoint& to, const request_body& request, std::string_view content_type) const;
   // The content type of a refusal where the request asked for a stream.
   [[nodiscard]] virtual std::string_view stream_type(const request_body& request) const;
   // Whether an answer of the endpoint can say that it refuses.

@@ -281,6 +281,43 @@ TEST(ending, of_an_answer_without_its_end_is_a_failure_of_the_upstream) {
 }
 
 // What leaves as it comes, because no rule may stop it, is judged all the same.
+// A text that leaves as it comes, and arguments of a call, are judged to their end whatever ends the answer; of a text that is held nothing leaves.
+struct open_sink : testing::pass_sink {
+  std::vector<bool> over;
+  std::uint32_t open(role who, part_kind kind, bool editable, std::string name, std::int64_t choice) override {
+    over.push_back(false);
+    return pass_sink::open(who, kind, editable, std::move(name), choice);
+  }
+  status finish(std::uint32_t c, std::string& out) override {
+    over[c] = true;
+    return pass_sink::finish(c, out);
+  }
+  status end_open() override {
+    over.assign(over.size(), true);
+    return status::released;
+  }
+};
+
+TEST(ending, by_an_error_or_a_death_leaves_nothing_unjudged) {
+  for (const auto& of : speeches()) {
+    const auto to = endpoint_of(of);
+    const auto request = of.speaks.read_request(to, of.request, 64);
+    for (std::size_t count = 1; count + 1 < of.events.size(); ++count) {
+      for (const bool dies : {false, true}) {
+        const auto stream = of.speaks.open_stream(to, **request, 64);
+        open_sink sink;
+        std::string out;
+        for (std::size_t i = 0; i < count; ++i) (void)stream->feed(of.events[i], sink, out);
+        if (!dies && stream->feed(of.error_event, sink, out) == status::ok) (void)stream->end(true, sink, out);
+        if (dies) EXPECT_EQ(stream->end(false, sink, out), status::ok) << of.name;
+        EXPECT_TRUE(std::ranges::all_of(sink.over, [](bool each) { return each; })) << of.name << " behind " << count;
+        if (of.events[count - 1].find("cond\\\"}") == std::string::npos) continue;  // the end of a call's arguments
+        EXPECT_TRUE(std::ranges::find(sink.texts, "second") != sink.texts.end()) << of.name << json(sink.texts).dump();
+      }
+    }
+  }
+}
+
 TEST(ending, that_is_missing_leaves_nothing_unjudged) {
   for (const auto& of : speeches()) {
     const auto to = endpoint_of(of);

@@ -68,6 +68,17 @@ TEST(marks, that_go_on_as_text_are_one_text_with_it) {
   }
 }
 
+// More of them than are kept: which places they had is still known.
+TEST(marks, of_which_there_are_too_many_are_no_text_any_more) {
+  const auto id = [](const std::string& word) { return data({{"id", word}, {"choices", json::array()}}); };
+  std::string many;
+  for (int i = 0; i < 8000; ++i) many += data({{"id", "chatcmpl-1"}, {"choices", json::array({{{"index", i % 100}, {"delta", {{"tool_calls", json::array({{{"index", i / 100}, {"id", std::string(120, static_cast<char>('a' + i % 26))}}})}}}}})}});
+  const std::string path = "/v1/chat/completions", asks = R"({"messages":[],"stream":true})";
+  testing::pass_sink fits, passes;
+  EXPECT_EQ(testing::run(openai(), path, asks, id("crimson") + many, {}, fits).last, status::ok);
+  EXPECT_EQ(testing::run(openai(), path, asks, id("crimson") + many + id(" falcon"), {}, passes).last, status::unreadable);
+}
+
 TEST(marks, alone_are_judged_by_nobody) {
   for (const auto& at : places()) {
     const bool line = at.says("?").find("\"?\"") == std::string::npos;  // of the framing: each is judged where it stands
