@@ -72,7 +72,7 @@ int activate(const activate_options& options, bool json) {
   const auto version = staged_version(*ring, options.version);
   if (!version) return 1;
   store::activate_request asked{.version = *version, .kind = "activate", .actor = actor_name(options.actor), .note = options.note, .approved_by = options.approved_by};
-  if (refused_as_revoked(*ring, *version, "nothing was changed")) return 1;
+  if (refused_as_own_approval(asked.actor, asked.approved_by, "nothing was changed") || refused_as_revoked(*ring, *version, "nothing was changed")) return 1;
   const auto live = ring->head();
   if (!may_follow(*ring, options, *version, live, asked)) return 1;
   const auto head = ring->activate(asked);

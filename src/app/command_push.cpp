@@ -263,6 +263,7 @@ int push(const push_options& options, bool json) {
     complain("--emergency needs --note", "say why golden sets are not asked: it stands in the history");
     return 2;
   }
+  if (refused_as_own_approval(actor_name(options.actor), options.gate.approved_by, "nothing was uploaded")) return 1;
   const auto begin = mono_now();
   auto compiler = make_bundle_compiler();
   const auto input = need_bundle(options.bundle, "", compiler, held_against::harmless_texts);
