@@ -531,3 +531,25 @@ def test_what_is_kept_of_a_refused_emergency_asks_no_more_than_it_did(lab):
         last = re.search(r"its report: (\S+);", refused().stderr).group(1)
         assert len([f for f in place.glob("sluice-gate-*") if f.is_dir() and not f.is_symlink()]) == 20 and Path(last).exists(), list(place.iterdir())
     assert link.is_symlink() and file.exists() and (lab.dir / "b/bundle.yaml").exists()
+
+
+def test_each_version_is_told_with_its_own_verdict(lab):
+    port = free_port()
+    lab.redis(port)
+    ring = ["--redis", f"redis://127.0.0.1:{port}", "--ring", "it"]
+    live = json.loads(sluice("push", write(lab.dir / "a", cases()), *ring, "--commit", "1" * 40, "--json").stdout)["version"]
+    trial = json.loads(sluice("push", write(lab.dir / "b", cases(), words=("needle", "thorn")), *ring, "--canary", "5", "--emergency", "--note", "try", "--commit", "2" * 40, "--json").stdout)["version"]
+    status = lambda: json.loads(sluice("status", *ring, "--json").stdout)
+
+    def each_its_own():
+        told = status()
+        assert told["head"]["version"] == live and told["head"]["gate_verdict"] == "PASS" and told["head"]["skipped"] == [] and told["head"]["commit"] == "1" * 40, told
+        assert told["canary"]["version"] == trial and told["canary"]["gate_verdict"] == "EMERGENCY" and "must_block" in told["canary"]["skipped"] and told["canary"]["commit"] == "2" * 40, told
+        assert f"EMERGENCY: the gate of version {trial[:12]}, which is the canary, was not asked for" in sluice("status", *ring).stdout
+
+    each_its_own()
+    # What is done to the one that is live is about that one, and the canary is what it was.
+    sluice("demote", "hide", *ring)
+    each_its_own()
+    sluice("push", lab.dir / "b", *ring, "--shadow", "--emergency", "--note", "try", "--commit", "2" * 40)
+    assert status()["shadow_origin"]["gate_verdict"] == "EMERGENCY" and status()["head"]["gate_verdict"] == "PASS", status()
