@@ -37,7 +37,7 @@ struct entry_facts {
 
 nlohmann::ordered_json tree_of(const entry_facts& of) {
   nlohmann::ordered_json out = {{"nodes", nullptr}, {"second_keys", nlohmann::ordered_json::array()}, {"revoked", of.revoked}};
-  if (of.answers) out["nodes"] = {{"taken", of.answers->taken}, {"refused", of.answers->refused}, {"unanswered", of.answers->open}, {"refused_in", of.answers->phases}};
+  if (of.answers) out["nodes"] = {{"taken", of.answers->taken}, {"refused", of.answers->refused}, {"unanswered", of.answers->open}, {"gone", of.answers->gone}, {"refused_in", of.answers->phases}};
   for (const auto& each : of.second) out["second_keys"].push_back({{"key", each.key}, {"name", each.name}, {"verified", each.counts}, {"doubt", each.doubt}});
   return out;
 }
@@ -176,7 +176,8 @@ void add_history(CLI::App& root, invocation& call) {
   command->add_option("--limit", options->limit, "At most this many, newest first; 0 for all")->capture_default_str()->check(CLI::Validator(check_limit, ""));
   add_trust_option(*command, options->trust_file, "The file of the keys whose signatures count, as policy.trust.keys_file of the nodes; also from SLUICE_TRUST. Without it signatures are shown as unverified");
   add_json(*command, call);
-  command->footer("nodes: how many took an activation, refused it, or have not answered; of the newest all that are there now are meant. Answers are kept for 30 days.\n\nExample:\n  sluice history --redis redis://127.0.0.1:6379 --ring prod --limit 5");
+  command->footer("nodes: how many took an activation, refused it, or have not answered; of the newest all that are there now are meant. Answers are kept for 30 days; what a node answered that is "
+                  "gone since, nobody can tell. No key signs them: they are the word of whoever may write to Redis in a node's name.\n\nExample:\n  sluice history --redis redis://127.0.0.1:6379 --ring prod --limit 5");
   command->callback([options, &call] { call.exit_code = history(options->ring, options->trust_file, options->limit, call.json); });
 }
 

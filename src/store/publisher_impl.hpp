@@ -86,7 +86,7 @@ struct publisher::impl {
   // Of a version that is live or beside it: the digest of the manifest that it was activated with; "" of all others.
   [[nodiscard]] std::string pinned(const std::string& version);
   [[nodiscard]] result<void> write(const activation_record& r, const activate_request& what, const activate_context& seen);
-  // Makes of answers that a node's own heartbeat does not bear out ones that are still to come: state PENDING, phase UNCONFIRMED.
+  // Makes of answers that a node's own heartbeat does not bear out ones that are still to come: state PENDING, phase UNCONFIRMED; of a node without one: GONE.
   [[nodiscard]] result<void> only_own_words(std::vector<std::vector<acknowledgement>>& answers, const std::vector<head_record>& of);
   // For what stands at the top and has no successor: `why`, and how exactly that is taken away.
   [[nodiscard]] error nothing_follows(const ring_top& top, const std::string& why);

@@ -155,12 +155,12 @@ def test_what_nodes_refused_or_have_not_answered_is_marked_and_called_live_by_no
     g = node(0)
     first = json.loads(fleet.run("push", write(lab.dir / "a", cases()), *signed, "--wait", "1", "--json").stdout)["version"]
     taken = lambda: json.loads(fleet.run("history", "--json").stdout)[0]["nodes"]
-    assert taken() == {"taken": 1, "refused": 0, "unanswered": 0, "refused_in": []}, taken()
+    assert taken() == {"taken": 1, "refused": 0, "unanswered": 0, "gone": 0, "refused_in": []}, taken()
     r = fleet.run("abort", *signed, check=False)
     assert r.returncode == 1 and "1-1 is live for everybody" in r.stderr, r
     unsigned = write(lab.dir / "b", cases(), words=["needle", "rose"])
     assert fleet.run("push", unsigned, "--wait", "1", check=False).returncode == 1
-    assert taken() == {"taken": 0, "refused": 1, "unanswered": 0, "refused_in": ["VERIFY"]}, taken()
+    assert taken() == {"taken": 0, "refused": 1, "unanswered": 0, "gone": 0, "refused_in": ["VERIFY"]}, taken()
     rows = fleet.run("history").stdout.splitlines()
     assert "REFUSED by 1 (VERIFY)" in rows[1] and "1 took it" in rows[2], rows
     r = fleet.run("abort", check=False)
@@ -173,9 +173,16 @@ def test_what_nodes_refused_or_have_not_answered_is_marked_and_called_live_by_no
     try:
         r = fleet.run("push", write(lab.dir / "c", cases(), words=["needle", "lily"]), *signed, "--wait", "1", "--timeout", "1s", check=False)
         assert r.returncode == 1 and "0 of 1 nodes answered" in r.stderr, r
-        assert taken() == {"taken": 0, "refused": 0, "unanswered": 1, "refused_in": []}, taken()
+        assert taken() == {"taken": 0, "refused": 0, "unanswered": 1, "gone": 0, "refused_in": []}, taken()
         r = fleet.run("abort", *signed, check=False)
         assert "is the head, and no node has taken it yet" in r.stderr and "live for everybody" not in r.stderr, r
     finally:
         g.process.send_signal(signal.SIGCONT)
     until("it takes it after all", lambda: taken()["taken"] == 1)
+    # Who was taken away owes no answer, of what is live or of what was.
+    g.kill(signal.SIGTERM)
+    until("its heartbeats are over", lambda: not redis("exists", redis.key(f"node:{g.name}")) == "1", seconds=60)
+    fleet.run("push", write(lab.dir / "d", cases(), words=["needle", "lily", "daisy"]), *signed)
+    nodes = [e["nodes"] for e in json.loads(fleet.run("history", "--json").stdout)]
+    assert all(n["unanswered"] == 0 for n in nodes) and nodes[0]["gone"] == 0 and nodes[1]["gone"] == 1, nodes
+    assert "1 gone since" in fleet.run("history").stdout and "without an answer" not in fleet.run("history").stdout

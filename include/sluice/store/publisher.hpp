@@ -159,7 +159,8 @@ class publisher {
     std::vector<std::string> nodes;
   };
   [[nodiscard]] result<nodes_ahead> ahead_of(const head_record& head);
-  // Also PENDING ones. An ACK or NACK of a node whose own heartbeat does not bear it out is PENDING in phase UNCONFIRMED.
+  // Also PENDING ones. An ACK or NACK of a node whose own heartbeat does not bear it out is PENDING in phase UNCONFIRMED, and whatever stands there of
+  // a node that sends none any more, in phase GONE: nobody can tell what it did.
   // `version`: what that activation made live; answers to another version under the same number are left out. "": all of them.
   [[nodiscard]] result<std::vector<acknowledgement>> acknowledgements(policy::activation of, const std::string& version = {});
   // The same of many activations in few questions, in their order: of each what was answered to its `version`.
