@@ -548,8 +548,15 @@ def test_each_version_is_told_with_its_own_verdict(lab):
         assert f"EMERGENCY: the gate of version {trial[:12]}, which is the canary, was not asked for" in sluice("status", *ring).stdout
 
     each_its_own()
+    rows = sluice("history", *ring).stdout.splitlines()
+    assert rows[1].startswith("1-2") and live[:12] in rows[1] and f"canary {trial[:12]}" in rows[1] and "EMERGENCY" not in rows[1] and "2" * 12 not in rows[1], rows
+    assert rows[2].split()[0] == trial[:12] and "beside it" in rows[2] and "2" * 12 in rows[2] and "EMERGENCY, golden sets not asked: try; not asked: must_block" in rows[2], rows
+    top = json.loads(sluice("history", *ring, "--json").stdout)[0]
+    assert top["version"] == live and top["origin_of"] == trial and top["emergency"], top
     # What is done to the one that is live is about that one, and the canary is what it was.
     sluice("demote", "hide", *ring)
     each_its_own()
+    rows = sluice("history", *ring).stdout.splitlines()
+    assert rows[1].startswith("1-3") and "1" * 12 in rows[1] and "EMERGENCY" not in rows[1] and rows[2].startswith("1-2"), rows
     sluice("push", lab.dir / "b", *ring, "--shadow", "--emergency", "--note", "try", "--commit", "2" * 40)
     assert status()["shadow_origin"]["gate_verdict"] == "EMERGENCY" and status()["head"]["gate_verdict"] == "PASS", status()
