@@ -47,20 +47,19 @@ bool may_follow(store::publisher& ring, const activate_options& options, const s
   if (!live && live.error().code != errc::not_found) return true;  // what stands there cannot be read, and is passed over
   const auto origin = ring.origin(version);
   if (!origin) return complain_ring(origin.error()), false;
-  asked.how = *origin;
   if (!live || live->version == version) return true;
   if (live->doubt.empty() && origin->ring == options.ring.ring && origin->against == live->version) return true;
   if (ring.approved(version)) return true;
   const auto [why, known] = weaker_than_live(ring, *live, version);
   // What nobody vouches for stops no repair; what can be read of it is compared all the same.
+  asked.weaker = !why.empty();
   if (!live->doubt.empty() && (why.empty() || !known)) {
-    asked.how->weaker = true;
+    asked.weaker = true;
     complain("whether it is weaker than what is live, nobody can tell (" + live->doubt + "), so it counts as weaker", "nodes with require_approval want a second key: sluice approve. --trust FILE names the keys that count");
     return true;
   }
   if (why.empty()) return true;
-  asked.how->weaker = true;
-  if (!options.approved_by.empty() && !rollout::same_person(options.approved_by, asked.actor)) return true;
+  if (!options.approved_by.empty()) return true;
   complain("version " + short_version(version) + " was held against " + (origin->against.empty() ? "nothing" : "version " + short_version(origin->against)) + " when it was pushed, and " + why,
            "push it again, so that its gate sees what changes; or let a second person agree: --approved-by. Nodes with require_approval want sluice approve");
   return false;
@@ -72,7 +71,7 @@ int activate(const activate_options& options, bool json) {
   const auto version = staged_version(*ring, options.version);
   if (!version) return 1;
   store::activate_request asked{.version = *version, .kind = "activate", .actor = actor_name(options.actor), .note = options.note, .approved_by = options.approved_by};
-  if (refused_as_revoked(*ring, *version, "nothing was changed")) return 1;
+  if (refused_as_own_approval(asked.actor, asked.approved_by, "nothing was changed") || refused_as_revoked(*ring, *version, "nothing was changed")) return 1;
   const auto live = ring->head();
   if (!may_follow(*ring, options, *version, live, asked)) return 1;
   const auto head = ring->activate(asked);

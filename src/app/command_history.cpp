@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -31,21 +32,22 @@ std::string key_of(const store::head_record& e, bool verified) {
 // What is known of an activation beside its record.
 struct entry_facts {
   std::optional<answer_count> answers;                // none: they could not be read
-  std::vector<store::second_signature> second = {};  // keys that approved its version
-  bool revoked = false;                               // its version is, now
+  store::second_keys second = {};                     // that approved the version it is about (store::subject_of)
+  bool revoked = false;                               // that version is, now
 };
 
 nlohmann::ordered_json tree_of(const entry_facts& of) {
   nlohmann::ordered_json out = {{"nodes", nullptr}, {"second_keys", nlohmann::ordered_json::array()}, {"revoked", of.revoked}};
-  if (of.answers) out["nodes"] = {{"taken", of.answers->taken}, {"refused", of.answers->refused}, {"unanswered", of.answers->open}, {"refused_in", of.answers->phases}};
-  for (const auto& each : of.second) out["second_keys"].push_back({{"key", each.key}, {"name", each.name}, {"verified", each.counts}, {"doubt", each.doubt}});
+  if (of.answers) out["nodes"] = {{"taken", of.answers->taken}, {"refused", of.answers->refused}, {"unanswered", of.answers->open}, {"gone", of.answers->gone}, {"refused_in", of.answers->phases}};
+  out["second_keys_unknown"] = of.second.doubt.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(of.second.doubt);
+  for (const auto& each : of.second.keys) out["second_keys"].push_back({{"key", each.key}, {"name", each.name}, {"verified", each.counts}, {"doubt", each.doubt}});
   return out;
 }
 
 nlohmann::ordered_json tree_of(const store::head_record& e, const activation_subject& about, bool verified, const entry_facts& facts) {
   const auto& how = e.how;
   nlohmann::ordered_json out = {{"activation", policy::to_string(e.activation)}, {"version", e.version}, {"canary", nullptr}, {"shadow", e.shadow}, {"kind", e.kind}, {"about", about.version}, {"rules", about.rules}, {"all_rules", about.all_rules}, {"actor", e.actor},
-                                {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}, {"verified", verified && !e.signed_by.empty() && e.doubt.empty()}, {"doubt", e.doubt}, {"commit", how.commit}, {"gate_report", how.gate_report},
+                                {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}, {"verified", verified && !e.signed_by.empty() && e.doubt.empty()}, {"doubt", e.doubt}, {"origin_of", store::subject_of(e)}, {"commit", how.commit}, {"gate_report", how.gate_report},
                                 {"gate_verdict", how.gate_verdict}, {"emergency", how.emergency}, {"skipped", how.skipped}, {"weaker", how.weaker}, {"approved_by", how.approved_by}};
   if (e.canary) out["canary"] = {{"version", e.canary->version}, {"percent", e.canary->basis_points / 100.0}};
   out.update(tree_of(facts));
@@ -62,24 +64,31 @@ std::string joined(const std::vector<std::string>& words) {
 std::string approvals_of(const store::head_record& e, const entry_facts& facts, bool verified) {
   std::vector<std::string> out;
   if (!e.how.approved_by.empty()) out.push_back("approved by " + e.how.approved_by);
-  for (const auto& each : facts.second) {
+  if (!facts.second.doubt.empty()) out.push_back("which keys approved it, nobody can tell (" + facts.second.doubt + ")");
+  for (const auto& each : facts.second.keys) {
     out.push_back("approved with key " + (each.name.empty() ? each.key : each.name) + (!verified ? " (unverified)" : each.counts ? "" : " (does not count: it " + each.doubt + ")"));
   }
   return joined(out);
 }
 
-// Why, and what of the version's past a reader must not miss.
-std::string reason_of(const store::head_record& e, const entry_facts& facts, bool verified) {
+void add_word(std::string& to, const std::string& more) { to += (to.empty() || more.empty() ? "" : "; ") + more; }
+
+// What of the past of the version that it is about a reader must not miss.
+std::string marks_of(const store::head_record& e, const entry_facts& facts, bool verified) {
   const auto& how = e.how;
-  if (e.kind == store::damaged_kind) return e.doubt;
-  std::string out = e.note;
-  const auto add = [&](const std::string& more) { out += (out.empty() || more.empty() ? "" : "; ") + more; };
+  std::string out;
+  const auto add = [&](const std::string& more) { add_word(out, more); };
   if (how.emergency) add(std::string(e.note.starts_with("EMERGENCY") ? "" : "EMERGENCY, ") + "not asked: " + (how.skipped.empty() ? "golden sets" : joined(how.skipped)));
   if (how.weaker) add("may be weaker");
   add(approvals_of(e, facts, verified));
   if (facts.revoked) add("REVOKED: not to be activated again");
-  if (!e.doubt.empty()) add("DOES NOT COUNT: " + e.doubt);
   return out;
+}
+
+// Whether its own word counts, which is no matter of any version.
+std::string doubt_of(const store::head_record& e) {
+  if (e.kind == store::damaged_kind || e.doubt.empty()) return e.doubt;
+  return "DOES NOT COUNT: " + e.doubt;
 }
 
 nlohmann::ordered_json tree_of(const store::ring_stop& s) {
@@ -90,9 +99,17 @@ std::vector<std::string> row_of(const store::ring_stop& s) {
   return {"-", s.version.empty() ? "-" : short_version(s.version), s.kind, s.time, s.actor, "-", "-", "-", "-", s.note};
 }
 
-std::vector<std::string> row_of(const store::head_record& e, const activation_subject& about, bool verified, const entry_facts& facts) {
-  return {policy::to_string(e.activation), short_version(e.version), told(e, about), e.time, e.actor, key_of(e, verified), or_dash(short_commit(e.how.commit)),
-          or_dash(short_version(e.how.gate_report)), facts.answers ? told(*facts.answers) : "?", reason_of(e, facts, verified)};
+// What puts a version beside the one that is live has a row of that version's own below its own: why, commit, report and marks are no matter of the one that is live.
+std::vector<std::vector<std::string>> rows_of(const store::head_record& e, const activation_subject& about, bool verified, const entry_facts& facts) {
+  const bool trial = store::subject_of(e) != e.version;
+  const auto commit = or_dash(short_commit(e.how.commit)), report = or_dash(short_version(e.how.gate_report));
+  auto why = e.note;
+  if (e.kind != store::damaged_kind) add_word(why, marks_of(e, facts, verified));
+  if (!trial) add_word(why, doubt_of(e));
+  std::vector<std::vector<std::string>> out = {{policy::to_string(e.activation), short_version(e.version), told(e, about), e.time, e.actor, key_of(e, verified), trial ? "-" : commit,
+                                                trial ? "-" : report, facts.answers ? told(*facts.answers) : "?", trial ? doubt_of(e) : why}};
+  if (trial) out.push_back({"", short_version(store::subject_of(e)), "beside it", "", "", "", commit, report, "", why});
+  return out;
 }
 
 // Of each entry. What cannot be read is complained about and left open: the history itself is worth more than the rest. Nothing: Redis is gone.
@@ -148,7 +165,7 @@ int history(const ring_options& options, const std::string& trust_file, std::siz
     return 0;
   }
   std::vector<std::vector<std::string>> rows = {{"activation", "version", "kind", "time", "who", "key", "commit", "gate report", "nodes", "why"}};
-  in_order(*entries, *stops, limit, [&](std::size_t i, const auto& about) { rows.push_back(row_of((*entries)[i], about, verified, (*facts)[i])); }, [&](const auto& s) { rows.push_back(row_of(s)); });
+  in_order(*entries, *stops, limit, [&](std::size_t i, const auto& about) { std::ranges::move(rows_of((*entries)[i], about, verified, (*facts)[i]), std::back_inserter(rows)); }, [&](const auto& s) { rows.push_back(row_of(s)); });
   std::cout << table(rows);
   return 0;
 }
@@ -176,7 +193,8 @@ void add_history(CLI::App& root, invocation& call) {
   command->add_option("--limit", options->limit, "At most this many, newest first; 0 for all")->capture_default_str()->check(CLI::Validator(check_limit, ""));
   add_trust_option(*command, options->trust_file, "The file of the keys whose signatures count, as policy.trust.keys_file of the nodes; also from SLUICE_TRUST. Without it signatures are shown as unverified");
   add_json(*command, call);
-  command->footer("nodes: how many took an activation, refused it, or have not answered; of the newest all that are there now are meant. Answers are kept for 30 days.\n\nExample:\n  sluice history --redis redis://127.0.0.1:6379 --ring prod --limit 5");
+  command->footer("nodes: how many took an activation, refused it, or have not answered; of the newest all that are there now are meant. Answers are kept for 30 days; what a node answered that is "
+                  "gone since, nobody can tell. No key signs them: they are the word of whoever may write to Redis in a node's name.\n\nExample:\n  sluice history --redis redis://127.0.0.1:6379 --ring prod --limit 5");
   command->callback([options, &call] { call.exit_code = history(options->ring, options->trust_file, options->limit, call.json); });
 }
 

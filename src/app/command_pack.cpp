@@ -50,6 +50,7 @@ std::optional<served> read_served(const pack_options& o, const std::optional<sto
 }
 
 int pack(const pack_options& o, bool json) {
+  if (refused_as_own_approval(actor_name(o.actor), o.gate.approved_by, "nothing was written")) return 1;
   auto compiler = make_bundle_compiler();
   const auto input = need_bundle(o.bundle, "", compiler, held_against::harmless_texts);
   if (!input) return 1;

@@ -210,12 +210,19 @@ void held_as_before(store::publisher& ring, store::provenance& how) {
   if (how.approved_by.empty()) how.approved_by = came->approved_by;
 }
 
-// Where a version is in the ring already, its manifest may stay as it is; the history goes by that one.
-void say_which_commit(store::publisher& ring, const std::string& version, const std::string& commit) {
-  const auto is = ring.origin(version);
-  if (!is || is->commit == commit) return;
-  complain("version " + short_version(version) + " was published before from " + (is->commit.empty() ? "no commit that is known" : "commit " + printable(is->commit)) + ", and its manifest stays: so does what the history says of it",
+// Where a version is in the ring already, its manifest may stay as it is; the history goes by that one. `is`: by what was activated, or else by what was staged.
+void say_which_commit(const store::provenance& is, const std::string& version, const std::string& commit) {
+  if (is.commit == commit) return;
+  complain("version " + short_version(version) + " was published before from " + (is.commit.empty() ? "no commit that is known" : "commit " + printable(is.commit)) + ", and its manifest stays: so does what the history says of it",
            "nothing that decides is another; golden sets and the commit come with the next version");
+}
+
+// A second key has signed the emergency's manifest, and no other: what passed takes its place when it has one, too.
+bool waits_for_second_key(store::publisher& ring, const std::string& version, const store::provenance& how) {
+  if (how.emergency || !ring.awaits_approval(version)) return false;
+  complain("version " + short_version(version) + " has passed its gate and stays on record as an emergency: the second key has signed the emergency's manifest, and this one owes its own",
+           "sluice approve " + short_version(version) + ", then push it once more");
+  return true;
 }
 
 // Once. errc::conflict: another publisher was faster, and what passed its gate was held against what is live no more. Other failures are
@@ -236,14 +243,17 @@ result<pushed> push_once(const push_options& options, store::publisher& ring, co
   if (!staged) return complain_ring(staged.error()), said();
   out.version = std::move(*staged);
   out.upload_ms = ms_since(mark);
-  say_which_commit(ring, out.version, how.commit);
-  if (options.stage_only) return out;
+  const bool waits = waits_for_second_key(ring, out.version, how);
+  if (options.stage_only) {
+    if (const auto is = ring.origin(out.version)) say_which_commit(*is, out.version, how.commit);
+    return out;
+  }
   mark = mono_now();
   // A commit of golden sets alone comes through the same pipeline, canary or not.
   out.head = options.again ? std::nullopt : active_everywhere(ring, out.version);
-  if (out.head && out.head->how.emergency && !how.emergency) out.head.reset();  // its sets hold now: the history is to say so
+  if (out.head && out.head->how.emergency && !how.emergency && !waits) out.head.reset();  // its sets hold now: the history is to say so
   out.unchanged = out.head.has_value();
-  if (out.unchanged) return out;
+  if (out.unchanged) return say_which_commit(out.head->how, out.version, how.commit), out;
   auto request = request_of(options, ring, out.version, with->head.activation);
   if (!request) return said();
   request->approved_by = options.gate.approved_by;
@@ -252,6 +262,7 @@ result<pushed> push_once(const push_options& options, store::publisher& ring, co
   if (!head && head.error().code == errc::conflict) return std::unexpected(head.error());
   if (!head) return complain_ring(head.error()), said();
   warn_about(*head);
+  say_which_commit(head->how, out.version, how.commit);
   out.ended = ended_by(ring, with->head, *head);
   out.head = std::move(*head);
   out.activate_ms = ms_since(mark);
@@ -263,6 +274,7 @@ int push(const push_options& options, bool json) {
     complain("--emergency needs --note", "say why golden sets are not asked: it stands in the history");
     return 2;
   }
+  if (refused_as_own_approval(actor_name(options.actor), options.gate.approved_by, "nothing was uploaded")) return 1;
   const auto begin = mono_now();
   auto compiler = make_bundle_compiler();
   const auto input = need_bundle(options.bundle, "", compiler, held_against::harmless_texts);

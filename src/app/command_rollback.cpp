@@ -28,7 +28,8 @@ struct rollback_options {
 result<bool> was_taken(store::publisher& ring, const store::head_record& entry) {
   const auto answers = ring.acknowledgements(entry.activation, entry.version);
   if (!answers) return std::unexpected(answers.error());
-  return !counted(*answers).refused_by_all();
+  const auto n = counted(*answers);
+  return !n.refused_by_all() || n.gone > 0;
 }
 
 // Why nothing goes back to it; "" when something may. A version that every node refused was never live, whatever the log says of it.

@@ -36,6 +36,7 @@ struct ring_state {
   std::map<std::string, std::string> phases;  // by node: how it answered to the head; a node that has not is waited for
   std::optional<std::string> frozen;
   std::vector<std::string> revoked;  // versions, sorted
+  std::map<std::string, store::provenance> how;  // of what is live and of what is beside it, by version; without those of which nobody can tell
   [[nodiscard]] std::string phase(const store::node_status& node) const {
     if (!head || !node.alive) return "-";
     const auto answer = phases.find(node.id);
@@ -49,6 +50,17 @@ struct ring_state {
   }
   [[nodiscard]] std::vector<store::rule_demotion> demoted() const { return head ? head->demoted : std::vector<store::rule_demotion>{}; }
 };
+
+// An activation is about one version, and says how that one came to be. Of the others their manifests say it.
+void learn_how(store::publisher& ring, ring_state& of) {
+  const auto& head = *of.head;
+  of.how[store::subject_of(head)] = head.how;
+  for (const auto& version : {head.version, head.canary ? head.canary->version : std::string(), head.shadow}) {
+    if (version.empty() || of.how.contains(version)) continue;
+    auto known = of.verified ? ring.vouched_origin(version) : ring.origin(version);
+    if (known) of.how[version] = std::move(*known);
+  }
+}
 
 result<ring_state> look(store::publisher& ring, bool verified) {
   ring_state out;
@@ -70,6 +82,7 @@ result<ring_state> look(store::publisher& ring, bool verified) {
   out.revoked = std::move(*revoked);
   std::ranges::sort(out.revoked);
   if (!out.head) return out;
+  learn_how(ring, out);
   const auto answers = ring.acknowledgements(out.head->activation, out.head->version);
   if (!answers) return std::unexpected(answers.error());
   for (const auto& a : *answers) out.phases[a.node] = phase_of(a);
@@ -85,15 +98,26 @@ nlohmann::ordered_json labels_of(const store::node_status& node) {
   return out;
 }
 
+// How a version came to be; null where nobody can tell.
+nlohmann::ordered_json gate_of(const ring_state& is, const std::string& version) {
+  const auto known = is.how.find(version);
+  if (known == is.how.end()) return {{"commit", nullptr}, {"gate_report", nullptr}, {"gate_verdict", nullptr}, {"skipped", nullptr}};
+  const auto& how = known->second;
+  return {{"commit", how.commit}, {"gate_report", how.gate_report}, {"gate_verdict", how.gate_verdict}, {"skipped", how.skipped}};
+}
+
 nlohmann::ordered_json to_json(const ring_state& is, const std::string& name) {
   nlohmann::ordered_json out = {{"ring", name}, {"head", nullptr}, {"damage", damage_of(is).empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(damage_of(is))}, {"unheard", is.unheard.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(is.unheard)}, {"frozen", nullptr}, {"revoked", is.revoked}, {"nodes", nlohmann::ordered_json::array()}};
   const auto& head = is.head;
   if (head) {
     out["head"] = {{"activation", policy::to_string(head->activation)}, {"version", head->version}, {"kind", head->kind},
-                   {"actor", head->actor}, {"note", head->note}, {"time", head->time}, {"signed_by", head->signed_by}, {"verified", is.verified && head->doubt.empty()}, {"commit", head->how.commit}, {"gate_report", head->how.gate_report}, {"gate_verdict", head->how.gate_verdict}, {"skipped", head->how.skipped}};
+                   {"actor", head->actor}, {"note", head->note}, {"time", head->time}, {"signed_by", head->signed_by}, {"verified", is.verified && head->doubt.empty()}};
+    out["head"].update(gate_of(is, head->version));
   }
   if (head && head->canary) out["canary"] = {{"version", head->canary->version}, {"percent", head->canary->basis_points / 100.0}};
+  if (head && head->canary) out["canary"].update(gate_of(is, head->canary->version));
   out["shadow"] = head && !head->shadow.empty() ? nlohmann::ordered_json(head->shadow) : nullptr;
+  if (head && !head->shadow.empty()) out["shadow_origin"] = gate_of(is, head->shadow);
   const auto demotions = [](const std::vector<store::rule_demotion>& of) {
     auto list = nlohmann::ordered_json::array();
     for (const auto& d : of) list.push_back({{"version", d.version}, {"rule", d.rule}, {"why", d.why}});
@@ -134,12 +158,19 @@ std::string told_of_revoked(const ring_state& is) {
   return out + (others.empty() ? "" : others + "\n");
 }
 
-// Golden sets did not speak for it.
-std::string told_of_emergency(const store::head_record& head) {
-  if (!head.how.emergency) return {};
+// Golden sets did not speak for it. `where`: what it is beside the one that is live; "": that one.
+std::string told_of_emergency(const ring_state& is, const std::string& version, const std::string& where) {
+  const auto known = is.how.find(version);
+  if (version.empty() || (known != is.how.end() && !known->second.emergency)) return {};
+  if (known == is.how.end()) return "how version " + short_version(version) + ", which is " + (where.empty() ? "live" : where) + ", came to be, nobody can tell: its manifest is gone, damaged or does not count\n";
   std::string skipped;
-  for (const auto& each : head.how.skipped) skipped += (skipped.empty() ? "" : ", ") + each;
-  return printable("EMERGENCY: the gate of version " + short_version(store::subject_of(head)) + " was not asked for " + (skipped.empty() ? "golden sets" : skipped)) + "\n";
+  for (const auto& each : known->second.skipped) skipped += (skipped.empty() ? "" : ", ") + each;
+  return printable("EMERGENCY: the gate of version " + short_version(version) + "" + (where.empty() ? "" : ", which is " + where + ",") + " was not asked for " + (skipped.empty() ? "golden sets" : skipped)) + "\n";
+}
+
+std::string told_of_emergencies(const ring_state& is) {
+  const auto& head = *is.head;
+  return told_of_emergency(is, head.version, "") + told_of_emergency(is, head.canary ? head.canary->version : "", "the canary") + told_of_emergency(is, head.shadow, "in shadow");
 }
 
 // Whoever may write to Redis wrote what stands in it: each piece is made printable, so that it stays within its line.
@@ -151,7 +182,7 @@ std::string summary(const ring_state& is, const std::string& name) {
   const auto damaged = damage.empty() ? unverified(is) : (lost ? "DAMAGED: " : "DOES NOT COUNT: ") + damage + "; nodes keep what they have, and the next push or rollback mends it\n";
   if (!head) return (damage.empty() ? "ring " + name + ": nothing was ever activated\n" : "ring " + name + "\n" + damaged) + frozen + told_of_revoked(is);
   std::string out = "ring " + name + ": " + policy::to_string(head->activation) + " version " + short_version(head->version) + " (" + printable(head->kind + " by " + head->actor + ", " + head->time) + ")" +
-                    (head->note.empty() ? "" : ": " + printable(head->note)) + "\n" + damaged + told_of_emergency(*head) + told_of_revoked(is);
+                    (head->note.empty() ? "" : ": " + printable(head->note)) + "\n" + damaged + told_of_emergencies(is) + told_of_revoked(is);
   if (head->canary) {
     std::ostringstream percent;
     percent << head->canary->basis_points / 100.0;

@@ -137,14 +137,16 @@ void add_test(CLI::App& root, invocation& call) {
   auto* junit = command->add_option("--junit", asked->files.junit, "also write the results to this file, as JUnit XML");
   auto* watched = command->add_flag("--watch", asked->watch, "run again each time that a file of the bundle is saved, a line a run, until ctrl-C");
   watched->excludes(junit);
+  auto* emergency = command->add_flag("--emergency", asked->gate.emergency, "ask no more than `sluice push --emergency` does: no golden sets, and nothing that --against is needed for");
   add_replay_options(*command, asked->gate.replay);
+  for (const auto* more : {"--against", "--golden", "--decisions"}) emergency->excludes(command->get_option(more));
   command->add_option("--html", asked->files.html, "also write the report to this file, as one page with charts");
   command->add_option("--now", asked->day, "take this day for today (expiry of exceptions and waivers), as 2026-12-31")->check(CLI::Validator(check_day, ""));
   add_json(*command, call);
   command->footer(
       "Example:\n  sluice test policies\n  sluice test policies --golden cases.jsonl --against deployed "
       "--max-false-positives 0.005 --html report.html\n\n"
-      "docs/gate.md says what each check asks for. Exit code: 0 pass, 1 fail, 3 insufficient evidence; with --watch of the last run.");
+      "docs/gate.md says what each check asks for. Exit code: 0 pass, 1 fail, 3 insufficient evidence, as of an emergency; with --watch of the last run.");
   command->callback([asked, &call] {
     if (asked->watch && call.json) {
       complain("--watch prints lines for people, and --json was asked for", "leave one of them out");

@@ -44,10 +44,12 @@ result<http_answer> ask(const feedback_options& options, const std::string& url,
 }
 
 // Of a state directory, or of the folder of audit files that lies in one, as --from of other commands names it.
-std::string spool_in(const std::string& folder) {
+result<std::string> spool_in(const std::string& folder) {
   namespace fs = std::filesystem;
   std::error_code ignored;
   const fs::path at(folder);
+  // A misspelt one lies in the same folder as the right one would, and that may be a state directory: somebody else's.
+  if (!fs::is_directory(at, ignored)) return fail(errc::not_found, "--spool: " + (at / spool_file).string() + " cannot be read, because there is no folder " + folder + "; name a gateway's state directory, the folder of audit files in it, or the URL of an admin port");
   const auto above = fs::weakly_canonical(at, ignored).parent_path();
   for (const auto& each : {at / spool_file, above / spool_file}) {
     if (fs::exists(each, ignored)) return each.string();
@@ -58,7 +60,9 @@ std::string spool_in(const std::string& folder) {
 result<std::vector<std::string>> lines_of_spool(const feedback_options& options, const std::string& from) {
   std::vector<std::string> out;
   if (!is_url(from)) {
-    const auto bytes = read_file(spool_in(from), "--spool");
+    const auto spool = spool_in(from);
+    if (!spool) return std::unexpected(spool.error());
+    const auto bytes = read_file(*spool, "--spool");
     if (!bytes) return std::unexpected(bytes.error());
     for (std::size_t at = 0, end = 0; (end = bytes->find('\n', at)) != std::string::npos; at = end + 1) out.push_back(bytes->substr(at, end - at));
     return out;

@@ -1,13 +1,21 @@
 // See gate_report.hpp.
 #include "gate_report.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <utility>
 #include <vector>
 
 #include "junit.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/clock.hpp"
 #include "sluice/base/durable_file.hpp"
 #include "sluice/base/foreign_json.hpp"
 #include "sluice/base/strings.hpp"
@@ -50,7 +58,7 @@ std::string shell_word(const std::string& text) {
   return out + "'";
 }
 
-std::string test_command(const std::string& bundle, const std::string& against, const gate_request& asked) {
+std::string test_command(const std::string& bundle, const std::string& against, const gate_request& asked, const gate_run& run) {
   std::string out = "sluice test " + shell_word(bundle);
   const auto add = [&out](const char* option, const std::string& value) {
     if (!value.empty()) out += std::string(" ") + option + " " + shell_word(value);
@@ -62,10 +70,11 @@ std::string test_command(const std::string& bundle, const std::string& against, 
   if (!asked.approved_by.empty()) add("--actor", asked.actor);
   add("--approved-by", asked.approved_by);
   add("--expected-change", asked.expected_change);
+  if (asked.emergency) return out + " --emergency";  // neither more golden files nor decisions were asked
   each("--golden", asked.golden);
   if (asked.replay.logs.from.empty()) return out;
   each("--decisions", asked.replay.logs.from);
-  add("--decisions-since", asked.replay.since);
+  add("--decisions-since", run.decisions_since ? rfc3339(*run.decisions_since) : asked.replay.since);  // "24h" would be another day's when it is run
   add("--decisions-token-file", asked.replay.logs.token_file);
   add("--secret", asked.replay.secret_file);
   each("--state", asked.replay.states);
@@ -73,12 +82,33 @@ std::string test_command(const std::string& bundle, const std::string& against, 
   return out;
 }
 
-// Only whoever pushes reads there: what is live may not be everybody's to see.
+constexpr std::string_view kept_prefix = "sluice-gate-";
+constexpr std::size_t kept_max = 20;
+
+// A folder for temporary files is everybody's: what another user, or a link, has put there under such a name is no report of ours.
+bool is_kept_report(const fs::path& at) {
+  struct stat is{};
+  return at.filename().string().starts_with(kept_prefix) && ::lstat(at.c_str(), &is) == 0 && S_ISDIR(is.st_mode) && is.st_uid == ::geteuid();
+}
+
+// So that a pipeline which is refused every hour fills no disk: the oldest of this user's go, but for one less than may be kept.
+void make_room(const fs::path& in) {
+  std::error_code ignored;
+  std::vector<std::pair<fs::file_time_type, fs::path>> kept;
+  for (const auto& each : fs::directory_iterator(in, fs::directory_options::skip_permission_denied, ignored)) {
+    if (is_kept_report(each.path())) kept.emplace_back(fs::last_write_time(each.path(), ignored), each.path());
+  }
+  std::ranges::sort(kept, std::greater());
+  for (std::size_t i = kept_max - 1; i < kept.size(); ++i) fs::remove_all(kept[i].second, ignored);
+}
+
+// Only whoever pushes reads there, from its first moment: what is live may not be everybody's to see.
 result<fs::path> new_folder(const std::string& version) {
   std::error_code why;
-  auto out = fs::temp_directory_path(why) / ("sluice-gate-" + version.substr(0, 12) + "-" + hex(crypto::random_bytes(4)));
-  if (!why) fs::create_directory(out, why);
-  if (!why) fs::permissions(out, fs::perms::owner_all, why);
+  const auto in = fs::temp_directory_path(why);
+  const auto out = in / (std::string(kept_prefix) + version.substr(0, 12) + "-" + hex(crypto::random_bytes(4)));
+  if (!why) make_room(in);
+  if (!why && ::mkdir(out.c_str(), S_IRWXU) != 0) why = std::error_code(errno, std::generic_category());
   return why ? result<fs::path>(fail(errc::io, "no folder can be made for it (" + out.string() + ": " + why.message() + ")")) : out;
 }
 
@@ -120,8 +150,8 @@ bool write_reports(const report_files& files, const bundle_input& input, const g
 
 std::string keep_refused(const bundle_input& input, const bundle_input* active, const gate_request& asked, const gate_run& run) {
   const auto folder = keep(input, active, run);
-  if (!folder) return "the report could not be kept: " + folder.error().message + ". The same again, but for what it was held against: " + test_command(input.path, "", asked);
-  return "its report: " + (*folder / "report.json").string() + "; the same again: " + test_command(input.path, active != nullptr ? (*folder / "against").string() : "", asked);
+  if (!folder) return "the report could not be kept: " + folder.error().message + ". The same again, but for what it was held against: " + test_command(input.path, "", asked, run);
+  return "its report: " + (*folder / "report.json").string() + "; the same again: " + test_command(input.path, active != nullptr ? (*folder / "against").string() : "", asked, run);
 }
 
 }  // namespace sluice::app

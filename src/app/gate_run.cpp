@@ -60,9 +60,10 @@ namespace {
 constexpr std::size_t decisions_max = 10'000;
 
 // Nothing: it was complained about.
-std::optional<std::vector<rollout::logged_exchange>> decisions_of(const replay_options& asked) {
+std::optional<std::vector<rollout::logged_exchange>> decisions_of(const replay_options& asked, std::optional<wall_time>& since) {
   audit::filter which;
   if (!parse_instant(asked.since, which.from)) return std::nullopt;
+  since = which.from;
   auto master = read_master(asked.secret_file);
   if (!master) return std::nullopt;
   const auto logs = log_sources::open(asked.logs);
@@ -103,7 +104,7 @@ std::optional<gate_run> run_gate(const bundle_input& input, const bundle_input* 
                               .progress = [&](std::size_t done, std::size_t all) { line.show(done, all); }};
   std::optional<std::vector<rollout::logged_exchange>> decisions;
   if (!asked.replay.logs.from.empty() && how.golden) {
-    if (!(decisions = decisions_of(asked.replay))) return std::nullopt;
+    if (!(decisions = decisions_of(asked.replay, out.decisions_since))) return std::nullopt;
     how.decisions = &*decisions;
   }
   if (how.golden) {

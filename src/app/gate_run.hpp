@@ -32,6 +32,7 @@ struct gate_run {
   rollout::gate_evidence evidence;
   rollout::gate_terms terms;
   rollout::gate_report report;
+  std::optional<wall_time> decisions_since = {};  // from when on decisions were decided again, where some were
 };
 
 // `active`: what the candidate is held against; null for nothing. A golden set that cannot be read is complained about and gives nothing.

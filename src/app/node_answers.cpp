@@ -23,7 +23,7 @@ answer_count counted(const std::vector<store::acknowledgement>& answers) {
   for (const auto& a : answers) {
     const bool refused = a.state == "NACK" && !a.in_force();
     if (refused && !a.phase.empty()) phases.insert(a.phase);
-    ++(refused ? out.refused : a.in_force() ? out.taken : out.open);
+    ++(refused ? out.refused : a.in_force() ? out.taken : a.phase == "GONE" ? out.gone : out.open);
   }
   out.phases.assign(phases.begin(), phases.end());
   return out;
@@ -45,6 +45,7 @@ std::string told(const answer_count& of) {
   if (of.taken > 0) add(std::to_string(of.taken) + " took it");
   if (of.refused > 0) add("REFUSED by " + std::to_string(of.refused) + phases_of(of));
   if (of.open > 0) add(std::to_string(of.open) + " without an answer");
+  if (of.gone > 0) add(std::to_string(of.gone) + " gone since");
   return out.empty() ? "-" : out;
 }
 

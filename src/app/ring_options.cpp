@@ -15,6 +15,7 @@
 #include "sluice/app/command.hpp"
 #include "sluice/base/printable.hpp"
 #include "sluice/base/strings.hpp"
+#include "sluice/rollout/gate.hpp"
 
 namespace sluice::app {
 namespace {
@@ -225,6 +226,12 @@ bool refused_as_revoked(store::publisher& ring, const std::string& version, cons
     if (last != stops->end()) by = ", by " + printable(last->actor) + " at " + printable(last->time) + (last->note.empty() ? "" : " (" + printable(last->note) + ")");
   }
   complain("version " + short_version(version) + " is revoked" + by + ", so it may not be activated: " + so, "where it may go live after all: sluice unrevoke " + short_version(version) + " --note WHY; otherwise change what was wrong in it, which makes another version");
+  return true;
+}
+
+bool refused_as_own_approval(const std::string& actor, const std::string& approved_by, const std::string& so) {
+  if (approved_by.empty() || !rollout::same_person(actor, approved_by)) return false;
+  complain("--approved-by names " + printable(approved_by) + ", and it is " + printable(actor) + " who acts: one person is no two, so " + so, "let a second person agree, and name that one; or leave --approved-by out");
   return true;
 }
 

@@ -65,6 +65,9 @@ inline constexpr std::size_t version_digits_min = 6;
 // Whether a version is revoked, and so never becomes live: then it is complained about, with who revoked it and why. `so`: what that means for the command.
 [[nodiscard]] bool refused_as_revoked(store::publisher& ring, const std::string& version, const std::string& so);
 
+// Whether whoever acts names himself as the second person: then it is complained about. `so`: what that means for the command.
+[[nodiscard]] bool refused_as_own_approval(const std::string& actor, const std::string& approved_by, const std::string& so);
+
 // Where that is, with its password; a mistake is complained about and gives nothing.
 [[nodiscard]] std::optional<store::redis_endpoint> redis_of(const ring_options& options);
 // Connects; a failure is complained about and gives nothing.

@@ -117,13 +117,19 @@ void rearm(activation_record& r, const std::string& rule) {
 
 }  // namespace
 
-// How a version came to be, and whether what its manifest says of it holds where it is to be live.
-provenance publisher::impl::made(const activate_request& what, const placing& as, const std::string& digest) {
-  if (what.how) return *what.how;
-  const auto manifest = fetch_manifest(redis, keys, subject_of(what), {}, now().wall, {}, digest);
-  if (!manifest) return {};
+// By the very manifest that the activation goes by, and whether what that says of it holds where it is to be live.
+result<provenance> publisher::impl::made(const activate_request& what, const placing& as, const std::string& digest) {
+  const auto& subject = subject_of(what);
+  const auto manifest = fetch_manifest(redis, keys, subject, {}, now().wall, {}, digest);
+  if (!manifest) {
+    const bool takes_harm_away = what.kind == "abort" || what.kind == "demote" || what.kind == "rollback";
+    const auto& why = manifest.error();
+    if (why.code == errc::not_found || (why.code == errc::integrity && takes_harm_away)) return provenance{};
+    return fail(why.code, "how version " + subject.substr(0, 12) + " came to be cannot be read, so nothing was changed: " + why.message + (why.code == errc::integrity ? ". Push the bundle again" : ""));
+  }
   auto out = manifest->how;
-  out.weaker = out.weaker || (!out.gate_report.empty() && !held_otherwise(*manifest, as).empty());
+  const bool otherwise = what.weaker ? *what.weaker : !out.gate_report.empty() && !held_otherwise(*manifest, as).empty();
+  out.weaker = out.weaker || otherwise;
   return out;
 }
 
@@ -159,7 +165,9 @@ result<activation_record> publisher::impl::next(const activate_request& what, ac
   // The history says how the version came to be whatever becomes of its manifest.
   if (auto pinned = pin_manifests(r, what, last); !pinned) return std::unexpected(pinned.error());
   const auto& subject = subject_of(what);
-  r.how = made(what, subject == what.version ? placing{.ring = ring, .over = r.previous, .back = r.back} : placing{.ring = ring, .over = what.version}, r.manifest_of(subject));
+  auto how = made(what, subject == what.version ? placing{.ring = ring, .over = r.previous, .back = r.back} : placing{.ring = ring, .over = what.version}, r.manifest_of(subject));
+  if (!how) return std::unexpected(how.error());
+  r.how = std::move(*how);
   r.how.benign = {};
   if (!what.approved_by.empty()) r.how.approved_by = what.approved_by;
   // Another server, or one that lost its tail: two contents could get one number, so the epoch is raised.

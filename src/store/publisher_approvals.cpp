@@ -1,5 +1,7 @@
 // Second keys: which versions need one, who gave it, and giving it. See publisher.hpp.
+#include <algorithm>
 #include <map>
+#include <utility>
 
 #include "approval.hpp"
 #include "publisher_impl.hpp"
@@ -24,11 +26,19 @@ bool publisher::approved(const std::string& version) {
   return manifest && check_approval(*by, manifest->signed_as, now().wall, "it");
 }
 
+bool publisher::awaits_approval(const std::string& version) {
+  const auto pinned = impl_->pinned(version);
+  if (pinned.empty()) return false;
+  const auto is = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall, {}, pinned);
+  const auto newest = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall);
+  return is && newest && impl_->outranks(*newest, *is) && impl_->loses_second_key(*is, *newest);
+}
+
 // Signed is what was asked about, and nothing is written over what Redis has by then.
 result<provenance> publisher::approve(const std::string& version, const crypto::signing_key& key) {
   const auto manifest_key = impl_->keys.manifest(version);
   const auto pinned = impl_->pinned(version);
-  auto text = impl_->redis.command({"HGET", manifest_key, pinned.empty() ? "manifest" : pinned});
+  auto text = impl_->redis.command({"HGET", manifest_key, pinned.empty() || awaits_approval(version) ? "manifest" : pinned});
   if (text && text->kind != redis_reply::kind::text) text = impl_->redis.command({"HGET", manifest_key, "manifest"});
   if (!text) return std::unexpected(text.error());
   const auto approved = approve_manifest(text->text, version, "Redis", publisher_trust(impl_->trusted, {}, {}), key);
@@ -37,24 +47,24 @@ result<provenance> publisher::approve(const std::string& version, const crypto::
   return done ? result<provenance>(approved->of.how) : std::unexpected(done.error());
 }
 
-result<std::vector<std::vector<second_signature>>> publisher::approvals(const std::vector<head_record>& of) {
+result<std::vector<second_keys>> publisher::approvals(const std::vector<head_record>& of) {
   const auto by = impl_->whom();
-  std::map<std::pair<std::string, std::string>, std::vector<second_signature>> known;  // of a version's manifest, by its digest: many activations go on with one
-  std::vector<std::vector<second_signature>> out;
+  std::map<std::pair<std::string, std::string>, result<manifest>> known;  // a version's, by its digest: many activations go on with one
+  std::vector<second_keys> out;
   for (const auto& each : of) {
     const auto& version = subject_of(each);
     if (version.empty()) {
       out.emplace_back();
       continue;
     }
-    const auto [at, fresh] = known.try_emplace({version, each.subject_manifest});
-    if (fresh) {
-      const auto made = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall, {}, each.subject_manifest);
-      const bool gone = !made && (made.error().code == errc::not_found || made.error().code == errc::integrity);
-      if (!made && !gone) return std::unexpected(made.error());
-      if (made) at->second = second_signatures(by, made->signed_as, now().wall);
-    }
-    out.push_back(at->second);
+    auto at = known.find({version, each.subject_manifest});
+    if (at == known.end()) at = known.emplace(std::pair(version, each.subject_manifest), fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall, {}, each.subject_manifest)).first;
+    const auto& made = at->second;
+    const bool unread = !made && (made.error().code == errc::not_found || made.error().code == errc::integrity);
+    if (!made && !unread) return std::unexpected(made.error());
+    // Nodes asked for the second key when the activation came. One that has expired since had counted, whatever it is worth today.
+    const auto then = std::min(parse_time(each.time).value_or(now().wall), now().wall);
+    out.push_back(made ? second_keys{.keys = second_signatures(by, made->signed_as, then)} : second_keys{.doubt = "its manifest cannot be read: " + made.error().message});
   }
   return out;
 }

@@ -78,15 +78,20 @@ struct publisher::impl {
   [[nodiscard]] std::string own_doubt(const activation_record& unwritten) const;
   // What follows the highest activation that anybody has seen.
   [[nodiscard]] result<activation_record> next(const activate_request& what, activate_context& context);
-  [[nodiscard]] provenance made(const activate_request& what, const placing& as, const std::string& manifest);
+  // How it came to be. Where its manifest cannot be read: nothing, of what takes harm away or is not there at all, which the script that activates says; otherwise why.
+  [[nodiscard]] result<provenance> made(const activate_request& what, const placing& as, const std::string& manifest);
   // Keeps the manifest under its own digest, which the record names: what is staged later changes nothing of what is live. "": there is none.
   [[nodiscard]] result<std::string> pin(const std::string& version);
   [[nodiscard]] bool stays_pinned(const std::string& version, const std::string& digest);
+  // Whether the second key of the one would be owed by the other, which comes in its place.
+  [[nodiscard]] bool loses_second_key(const manifest& is, const manifest& next) const;
+  // Whether `next` has passed more than `is`, and counts.
+  [[nodiscard]] bool outranks(const manifest& next, const manifest& is) const;
   [[nodiscard]] result<void> pin_manifests(activation_record& r, const activate_request& what, const std::optional<activation_record>& last);
   // Of a version that is live or beside it: the digest of the manifest that it was activated with; "" of all others.
   [[nodiscard]] std::string pinned(const std::string& version);
   [[nodiscard]] result<void> write(const activation_record& r, const activate_request& what, const activate_context& seen);
-  // Makes of answers that a node's own heartbeat does not bear out ones that are still to come: state PENDING, phase UNCONFIRMED.
+  // Makes of answers that a node's own heartbeat does not bear out ones that are still to come: state PENDING, phase UNCONFIRMED; of a node without one: GONE.
   [[nodiscard]] result<void> only_own_words(std::vector<std::vector<acknowledgement>>& answers, const std::vector<head_record>& of);
   // For what stands at the top and has no successor: `why`, and how exactly that is taken away.
   [[nodiscard]] error nothing_follows(const ring_top& top, const std::string& why);

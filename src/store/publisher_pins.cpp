@@ -45,7 +45,21 @@ bool publisher::impl::is_live(const std::string& text, const std::string& versio
   if (!top || !top->record || top->record->version != version || !doubt_about(*top).empty()) return false;
   const auto old = text.empty() ? fail(errc::not_found, "") : parse_manifest(text);
   if (!old || old->version != version || !built_by_who_may(*old, whom(), trusted.has_value())) return false;
-  return rank_of(how) <= rank_of(old->how) || has_more_than_its_builder(*old);
+  if (rank_of(how) <= rank_of(old->how)) return true;
+  // A second key has signed these very bytes. Where the record names them they are kept for it, and one that has passed more comes to stand beside them;
+  // a record of an older release names none.
+  return has_more_than_its_builder(*old) && top->record->manifest_of(version).empty();
+}
+
+bool publisher::impl::outranks(const manifest& next, const manifest& is) const {
+  return next.version == is.version && built_by_who_may(next, whom(), trusted.has_value()) && rank_of(next.how) > rank_of(is.how);
+}
+
+bool publisher::impl::loses_second_key(const manifest& is, const manifest& next) const {
+  if (!has_more_than_its_builder(is)) return false;
+  const bool owed = next.how.weaker || next.how.ring != is.how.ring || next.how.against != is.how.against;
+  const auto by = whom();
+  return owed && !(by && trusted ? check_approval(*by, next.signed_as, now().wall, "it").has_value() : has_more_than_its_builder(next));
 }
 
 std::string publisher::impl::pinned(const std::string& version) {
@@ -66,14 +80,14 @@ result<std::string> publisher::impl::pin(const std::string& version) {
   }
 }
 
-// Whether a version is to stay with the manifest that it was activated with: it is there and counts, and the newest one says no more.
+// Whether a version is to stay with the manifest that it was activated with: it is there and counts, and the newest one says no more, or would lack its second key.
 bool publisher::impl::stays_pinned(const std::string& version, const std::string& digest) {
   const auto is = fetch_manifest(redis, keys, version, {}, now().wall, {}, digest);
   if (!is || !built_by_who_may(*is, whom(), trusted.has_value())) return false;
   const auto newest = fetch_manifest(redis, keys, version, {}, now().wall);
-  if (!newest || has_more_than_its_builder(*is)) return true;
+  if (!newest) return true;
   if (is->signed_as.signatures.empty() && !newest->signed_as.signatures.empty()) return false;
-  return rank_of(newest->how) <= rank_of(is->how);
+  return !outranks(*newest, *is) || loses_second_key(*is, *newest);
 }
 
 result<void> publisher::impl::pin_manifests(activation_record& r, const activate_request& what, const std::optional<activation_record>& last) {

@@ -222,6 +222,9 @@ std::vector<acknowledgement> answers_in(const redis_reply& all, const std::strin
   return out;
 }
 
+// Its own key is gone with its heartbeats.
+bool is_gone(const redis_reply& said) { return said.items.size() == 2 && said.items[0].text.empty() && said.items[1].text.empty(); }
+
 // All nodes write the answers to an activation into one key, and each its own word into a key of its own (`said`). What that does not say of itself
 // is no answer yet, whoever wrote it.
 bool is_its_own(const acknowledgement& a, policy::activation of, const redis_reply& said) {
@@ -272,9 +275,11 @@ result<void> publisher::impl::only_own_words(std::vector<std::vector<acknowledge
   for (std::size_t i = 0; auto& [node, reply] : said) reply = std::move((*own)[i++]);
   for (std::size_t i = 0; i < answers.size(); ++i) {
     for (auto& a : answers[i]) {
-      if (a.state == "PENDING" || is_its_own(a, of[i].activation, said.at(a.node))) continue;
+      const auto& word = said.at(a.node);
+      const bool gone = is_gone(word);
+      if (!gone && (a.state == "PENDING" || is_its_own(a, of[i].activation, word))) continue;
       a.state = "PENDING";
-      a.phase = "UNCONFIRMED";
+      a.phase = gone ? "GONE" : "UNCONFIRMED";
     }
   }
   return {};

@@ -57,13 +57,7 @@ result<void> publisher::unrevoke(const std::string& version, const std::string& 
   return gone->integer == 1 ? result<void>() : fail(errc::not_found, "version " + version.substr(0, 12) + " is not revoked");
 }
 
-result<std::vector<std::string>> publisher::revoked() {
-  const auto members = impl_->redis.command({"SMEMBERS", impl_->keys.revoked()});
-  if (!members) return std::unexpected(members.error());
-  std::vector<std::string> out;
-  for (const auto& m : members->items) out.push_back(m.text);
-  return out;
-}
+result<std::vector<std::string>> publisher::revoked() { return read_revoked(impl_->redis, impl_->keys); }
 
 result<std::vector<ring_stop>> publisher::stops(std::size_t limit) {
   std::vector<ring_stop> out;

@@ -308,11 +308,9 @@ void redis_source::meanwhile() {
 
 // What may never be live again is not what a restart falls back to either.
 result<void> redis_source::read_revoked() {
-  const auto members = commands_->command({"SMEMBERS", keys_.revoked()});
-  if (!members) return members.error().code == errc::refused ? result<void>() : std::unexpected(members.error());
-  std::vector<std::string> versions;
-  for (const auto& m : members->items) versions.push_back(m.text);
-  node_.forget(versions);
+  const auto versions = store::read_revoked(*commands_, keys_);
+  if (!versions) return versions.error().code == errc::refused ? result<void>() : std::unexpected(versions.error());
+  node_.forget(*versions);
   return {};
 }
 

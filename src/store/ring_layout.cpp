@@ -237,6 +237,14 @@ result<manifest> parse_manifest(const std::string& text) {
   return out;
 }
 
+result<std::vector<std::string>> read_revoked(redis_client& redis, const ring_keys& keys) {
+  const auto members = redis.command({"SMEMBERS", keys.revoked()});
+  if (!members) return std::unexpected(members.error());
+  std::vector<std::string> out;
+  for (const auto& m : members->items) out.push_back(m.text);
+  return out;
+}
+
 result<ring_top> read_top(redis_client& redis, const ring_keys& keys) {
   auto all = redis.pipeline({{"HGETALL", keys.head()}, {"XREVRANGE", keys.log(), "+", "-", "COUNT", "1"}});
   if (!all) return std::unexpected(all.error());

@@ -78,6 +78,9 @@ struct activation_record {
 // The demotions of a record that a key of the role activate signed which hold for a rule under never_demote, too.
 [[nodiscard]] std::vector<rule_demotion> by_persons(const activation_record& made_live);
 
+// The versions that may not be activated, in no order.
+[[nodiscard]] result<std::vector<std::string>> read_revoked(redis_client& redis, const ring_keys& keys);
+
 // The manifest: every file of a version with its digest.
 [[nodiscard]] std::string manifest_json(const policy::bundle_source& source, const std::string& created, const provenance& how);
 struct manifest_file {

@@ -36,6 +36,19 @@ std::string wrong_with(const trust& whom, const signature& by, std::string_view 
   return {};
 }
 
+// The ids of the keys that have signed it for that and may.
+std::vector<std::string> signers_of(const trust& whom, const signed_text& text, std::string_view purpose, key_role role, wall_time at) {
+  std::vector<std::string> out;
+  for (const auto& each : text.signatures) {
+    if (wrong_with(whom, each, signed_bytes(purpose, text.payload), static_cast<unsigned>(role), at).empty()) out.push_back(each.key_id);
+  }
+  return out;
+}
+
+bool beside_another(const std::vector<std::string>& builders, const std::string& second) {
+  return std::ranges::any_of(builders, [&](const auto& first) { return first != second; });
+}
+
 }  // namespace
 
 std::optional<trust> publisher_trust(const std::optional<std::vector<trusted_key>>& told, const std::optional<crypto::signing_key>& build,
@@ -113,9 +126,10 @@ std::optional<wall_time> counts_until(const trust& whom, const signed_text& text
   return out;
 }
 
-std::vector<second_signature> second_signatures(const std::optional<trust>& whom, const signed_text& text, wall_time now) {
+std::vector<second_signature> second_signatures(const std::optional<trust>& whom, const signed_text& text, wall_time at) {
   std::vector<second_signature> out;
-  const auto wrong = [&](const signature& by, std::string_view purpose, key_role role) { return wrong_with(*whom, by, signed_bytes(purpose, text.payload), static_cast<unsigned>(role), now); };
+  const auto wrong = [&](const signature& by, std::string_view purpose, key_role role) { return wrong_with(*whom, by, signed_bytes(purpose, text.payload), static_cast<unsigned>(role), at); };
+  const auto builders = whom ? signers_of(*whom, text, build_purpose, key_role::build, at) : std::vector<std::string>();
   for (const auto& by : text.signatures) {
     const bool builds = whom ? wrong(by, build_purpose, key_role::build).empty() : &by == &text.signatures.front();
     if (builds) continue;
@@ -124,6 +138,8 @@ std::vector<second_signature> second_signatures(const std::optional<trust>& whom
       const auto known = std::ranges::find_if(whom->keys, [&](const auto& k) { return crypto::key_id(k.public_key) == by.key_id; });
       if (known != whom->keys.end()) each.name = known->name;
       each.doubt = wrong(by, approval_purpose, key_role::approve);
+      if (each.doubt.empty() && builders.empty()) each.doubt = "stands beside no signature by a key that may build and counts";
+      else if (each.doubt.empty() && !beside_another(builders, by.key_id)) each.doubt = "is by the key that built it, and a second one is wanted";
       each.counts = each.doubt.empty();
       if (!each.counts && &by == &text.signatures.front()) continue;  // a builder's whose key does not count
     }
@@ -133,16 +149,9 @@ std::vector<second_signature> second_signatures(const std::optional<trust>& whom
 }
 
 result<void> check_approval(const trust& whom, const signed_text& text, wall_time now, const std::string& what) {
-  const auto signers = [&](std::string_view purpose, key_role role) {
-    std::vector<std::string> out;
-    for (const auto& each : text.signatures) {
-      if (wrong_with(whom, each, signed_bytes(purpose, text.payload), static_cast<unsigned>(role), now).empty()) out.push_back(each.key_id);
-    }
-    return out;
-  };
-  const auto builders = signers(build_purpose, key_role::build);
-  for (const auto& second : signers(approval_purpose, key_role::approve)) {
-    if (std::ranges::any_of(builders, [&](const auto& first) { return first != second; })) return {};
+  const auto builders = signers_of(whom, text, build_purpose, key_role::build, now);
+  for (const auto& second : signers_of(whom, text, approval_purpose, key_role::approve, now)) {
+    if (beside_another(builders, second)) return {};
   }
   return fail(errc::integrity, what + " is weaker than the version that was live when it was made, and no second key has approved it (policy.trust.require_approval)");
 }

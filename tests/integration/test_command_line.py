@@ -204,6 +204,14 @@ def test_what_names_nothing_is_not_taken_for_something(lab):
     for second in ("Ada Byron", " ada byron", "ADA BYRON@elsewhere"):
         r = sluice("activate", versions[0], *ring, "--actor", "Ada Byron", "--approved-by", second, check=False)
         assert r.returncode == 1 and "let a second person agree" in r.stderr, (second, r)
+    # Also where nobody would have asked for a second one: what counts for nothing is not on record.
+    before = sluice("history", *ring).stdout
+    for words in (["activate", versions[1]], ["push", lab.dir / "two", "--again"]):
+        r = sluice(*words, *ring, "--actor", "Ada Byron", "--approved-by", "ada byron", check=False)
+        assert r.returncode == 1 and "one person is no two" in r.stderr, (words, r)
+    assert sluice("history", *ring).stdout == before
+    r = sluice("pack", lab.dir / "two", "--out", lab.dir / "two.tar.gz", "--actor", "Ada Byron", "--approved-by", "Ada Byron@desk", check=False)
+    assert r.returncode == 1 and "nothing was written" in r.stderr and not (lab.dir / "two.tar.gz").exists(), r
     sluice("activate", versions[0][:6], *ring, "--approved-by", "Ada Byron")  # which is weaker than what is live
     for days in ("0", "-1", "many", "36501"):
         r = sluice("keygen", lab.dir / "k.pem", "--name", "k", "--days", days, check=False)

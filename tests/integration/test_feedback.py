@@ -261,6 +261,8 @@ def test_feedback_lies_where_other_commands_are_told_to_look(lab):
         assert [e["decision"] for e in listed] == [mine], (option, place, listed)
     r = sluice("feedback", "list", "--from", lab.dir / "nowhere", check=False)
     assert r.returncode == 1 and "nowhere/feedback.jsonl" in r.stderr, r
+    r = sluice("feedback", "list", "--from", state / "lgo", check=False)
+    assert r.returncode == 1 and f"there is no folder {state}/lgo" in r.stderr and r.stdout == "", "what is misspelt is not the folder above it"
 
 
 def test_the_ring_of_the_command_line_goes_before_that_of_the_environment(lab):

@@ -7,6 +7,8 @@ import shlex
 import shutil
 import signal
 import subprocess
+import time
+from datetime import datetime
 from pathlib import Path
 
 from lab import ROOT, SLUICE, Gateway, Skip, Upstream, free_port, sluice
@@ -250,6 +252,15 @@ def test_gate_decides_logged_decisions_again(lab):
     assert all("thorn" not in json.dumps(c) for c in report["checks"]), "a report holds no text"
     assert sluice("test", folder, "--now", "2026-11-23", *log, "--expected-change", "thorns hurt").returncode == 0
     blind = json.loads(sluice("test", folder, "--json", *log[:2]).stdout)
+    # What it asked is asked again by the time that it was, whenever that is.
+    redis = free_port()
+    lab.redis(redis)
+    r = sluice("push", folder, "--redis", f"redis://127.0.0.1:{redis}", "--ring", "it", *log, "--decisions-since", "2h", check=False)
+    command = re.search(r"the same again: (sluice test .*?); in an emergency", r.stderr).group(1)
+    since = re.search(r"--decisions-since (\S+)", command).group(1)
+    assert r.returncode == 1 and abs(time.time() - 7200 - datetime.fromisoformat(since).timestamp()) < 300, command
+    again = subprocess.run(shlex.split(command.replace("sluice", SLUICE, 1)) + ["--json"], capture_output=True, text=True)
+    assert again.returncode == 1 and json.loads(again.stdout)["replayed"]["decisions"] == 8, again
     assert blind["replayed"]["without_text"] == 8 and next(c for c in blind["checks"] if c["check"] == "replay")["status"] == "warning"
 
 
@@ -500,3 +511,56 @@ def test_gate_decides_what_a_push_uploads(lab):
     bad = "  - id: more\n    direction: request\n    match: {keywords: [thorn]}\n    action: {type: flag}\n    tests: [{name: hit, request: rose, expect: {rules: [more]}}, {name: miss, request: x, expect: {rules: []}}]\n"
     assert push(write(lab.dir / "b", cases(), extra=bad), "--emergency", "--note", "why").returncode == 1
     assert len(history()) == before + 1
+
+
+def test_what_is_kept_of_a_refused_emergency_asks_no_more_than_it_did(lab):
+    port = free_port()
+    lab.redis(port)
+    # Golden sets that fail, and a cost that an emergency is asked for, too.
+    folder = write(lab.dir / "b", cases() + [{"id": "x", "set": "must_block", "request": "a thorn"}], gate=GATE.replace("slower: 100", "database_bytes: 10"))
+    refused = lambda: sluice("push", folder, "--redis", f"redis://127.0.0.1:{port}", "--ring", "it", "--emergency", "--note", "why", check=False)
+    r = refused()
+    kept, command = re.search(r"its report: (\S+); the same again: (sluice test .*)", r.stderr).groups()
+    again = subprocess.run(shlex.split(command.replace("sluice", SLUICE, 1)) + ["--json"], capture_output=True, text=True)
+    assert command.endswith(" --emergency") and json.loads(again.stdout)["digest"] == json.load(open(kept))["digest"], again
+    assert Path(kept).parent.stat().st_mode & 0o777 == 0o700
+    # They do not pile up, and nothing goes that is no such folder.
+    place = Path(kept).parent.parent
+    for n in range(30):
+        (place / f"sluice-gate-{n:012x}-00000000").mkdir()
+    link, file, last = place / "sluice-gate-link", place / "sluice-gate-file", re.search(r"its report: (\S+);", refused().stderr).group(1)
+    link.symlink_to(lab.dir / "b")
+    file.write_text("")
+    for _ in range(2):
+        last = re.search(r"its report: (\S+);", refused().stderr).group(1)
+        assert len([f for f in place.glob("sluice-gate-*") if f.is_dir() and not f.is_symlink()]) == 20 and Path(last).exists(), list(place.iterdir())
+    assert link.is_symlink() and file.exists() and (lab.dir / "b/bundle.yaml").exists()
+
+
+def test_each_version_is_told_with_its_own_verdict(lab):
+    port = free_port()
+    lab.redis(port)
+    ring = ["--redis", f"redis://127.0.0.1:{port}", "--ring", "it"]
+    live = json.loads(sluice("push", write(lab.dir / "a", cases()), *ring, "--commit", "1" * 40, "--json").stdout)["version"]
+    trial = json.loads(sluice("push", write(lab.dir / "b", cases(), words=("needle", "thorn")), *ring, "--canary", "5", "--emergency", "--note", "try", "--commit", "2" * 40, "--json").stdout)["version"]
+    status = lambda: json.loads(sluice("status", *ring, "--json").stdout)
+
+    def each_its_own():
+        told = status()
+        assert told["head"]["version"] == live and told["head"]["gate_verdict"] == "PASS" and told["head"]["skipped"] == [] and told["head"]["commit"] == "1" * 40, told
+        assert told["canary"]["version"] == trial and told["canary"]["gate_verdict"] == "EMERGENCY" and "must_block" in told["canary"]["skipped"] and told["canary"]["commit"] == "2" * 40, told
+        assert f"EMERGENCY: the gate of version {trial[:12]}, which is the canary, was not asked for" in sluice("status", *ring).stdout
+
+    each_its_own()
+    rows = sluice("history", *ring).stdout.splitlines()
+    assert rows[1].startswith("1-2") and live[:12] in rows[1] and f"canary {trial[:12]}" in rows[1] and "EMERGENCY" not in rows[1] and "2" * 12 not in rows[1], rows
+    assert rows[2].split()[0] == trial[:12] and "beside it" in rows[2] and "2" * 12 in rows[2] and "EMERGENCY, golden sets not asked: try; not asked: must_block" in rows[2], rows
+    top = json.loads(sluice("history", *ring, "--json").stdout)[0]
+    assert top["version"] == live and top["origin_of"] == trial and top["emergency"], top
+    # What is done to the one that is live is about that one, and the canary is what it was.
+    sluice("demote", "hide", *ring)
+    each_its_own()
+    rows = sluice("history", *ring).stdout.splitlines()
+    assert rows[1].startswith("1-3") and "1" * 12 in rows[1] and "EMERGENCY" not in rows[1] and rows[2].startswith("1-2"), rows
+    sluice("push", lab.dir / "b", *ring, "--shadow", "--emergency", "--note", "try", "--commit", "2" * 40)
+    assert status()["shadow_origin"]["gate_verdict"] == "EMERGENCY" and status()["head"]["gate_verdict"] == "PASS", status()

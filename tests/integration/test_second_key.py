@@ -155,12 +155,12 @@ def test_what_nodes_refused_or_have_not_answered_is_marked_and_called_live_by_no
     g = node(0)
     first = json.loads(fleet.run("push", write(lab.dir / "a", cases()), *signed, "--wait", "1", "--json").stdout)["version"]
     taken = lambda: json.loads(fleet.run("history", "--json").stdout)[0]["nodes"]
-    assert taken() == {"taken": 1, "refused": 0, "unanswered": 0, "refused_in": []}, taken()
+    assert taken() == {"taken": 1, "refused": 0, "unanswered": 0, "gone": 0, "refused_in": []}, taken()
     r = fleet.run("abort", *signed, check=False)
     assert r.returncode == 1 and "1-1 is live for everybody" in r.stderr, r
     unsigned = write(lab.dir / "b", cases(), words=["needle", "rose"])
     assert fleet.run("push", unsigned, "--wait", "1", check=False).returncode == 1
-    assert taken() == {"taken": 0, "refused": 1, "unanswered": 0, "refused_in": ["VERIFY"]}, taken()
+    assert taken() == {"taken": 0, "refused": 1, "unanswered": 0, "gone": 0, "refused_in": ["VERIFY"]}, taken()
     rows = fleet.run("history").stdout.splitlines()
     assert "REFUSED by 1 (VERIFY)" in rows[1] and "1 took it" in rows[2], rows
     r = fleet.run("abort", check=False)
@@ -173,9 +173,69 @@ def test_what_nodes_refused_or_have_not_answered_is_marked_and_called_live_by_no
     try:
         r = fleet.run("push", write(lab.dir / "c", cases(), words=["needle", "lily"]), *signed, "--wait", "1", "--timeout", "1s", check=False)
         assert r.returncode == 1 and "0 of 1 nodes answered" in r.stderr, r
-        assert taken() == {"taken": 0, "refused": 0, "unanswered": 1, "refused_in": []}, taken()
+        assert taken() == {"taken": 0, "refused": 0, "unanswered": 1, "gone": 0, "refused_in": []}, taken()
         r = fleet.run("abort", *signed, check=False)
         assert "is the head, and no node has taken it yet" in r.stderr and "live for everybody" not in r.stderr, r
     finally:
         g.process.send_signal(signal.SIGCONT)
     until("it takes it after all", lambda: taken()["taken"] == 1)
+    # Who was taken away owes no answer, of what is live or of what was.
+    g.kill(signal.SIGTERM)
+    until("its heartbeats are over", lambda: not redis("exists", redis.key(f"node:{g.name}")) == "1", seconds=60)
+    fleet.run("push", write(lab.dir / "d", cases(), words=["needle", "lily", "daisy"]), *signed)
+    nodes = [e["nodes"] for e in json.loads(fleet.run("history", "--json").stdout)]
+    assert all(n["unanswered"] == 0 for n in nodes) and nodes[0]["gone"] == 0 and nodes[1]["gone"] == 1, nodes
+    assert "1 gone since" in fleet.run("history").stdout and "without an answer" not in fleet.run("history").stdout
+
+
+def test_an_emergency_that_was_approved_is_one_until_what_passed_is_approved_too(lab):
+    redis, key, fleet, signed, node = ring(lab)
+    g = node(0)
+    fleet.run("push", write(lab.dir / "a", cases(), words=["needle", "thorn"]), *signed, "--wait", "1")
+    folder = write(lab.dir / "weak", cases())
+    urgent = ["push", folder, *signed, "--emergency", "--note", "leak"]
+    version = json.loads(fleet.run(*urgent, "--no-activate", "--json").stdout)["version"]
+    fleet.run("approve", version, "--key", key["lead"], *signed[2:])
+    fleet.run("activate", version, *signed, "--wait", "1")
+    assert g.state()["version"] == version
+    top = lambda: json.loads(fleet.run("history", "--json").stdout)[0]
+    r = fleet.run("push", folder, *signed, "--wait", "1")
+    assert "stays on record as an emergency" in r.stderr and f"sluice approve {version[:12]}" in r.stderr and "nothing to do" in r.stdout, r
+    assert top()["emergency"] and top()["activation"] == "1-2", top()
+    fleet.run("approve", version, "--key", key["lead"], *signed[2:])
+    r = fleet.run("push", folder, *signed, "--wait", "1")
+    assert "emergency" not in r.stderr and top()["gate_verdict"] == "PASS" and not top()["emergency"] and top()["activation"] == "1-3", (r, top())
+    assert [k["key"] for k in top()["second_keys"]] and "EMERGENCY" not in fleet.run("status").stdout, top()
+
+
+def test_the_history_says_of_a_damaged_manifest_that_nobody_can_tell_who_approved_it(lab):
+    redis, key, fleet, signed, node = ring(lab)
+    version = json.loads(fleet.run("push", write(lab.dir / "a", cases()), *signed, "--json").stdout)["version"]
+    told = lambda: json.loads(fleet.run("history", "--json").stdout)[0]
+    assert told()["second_keys_unknown"] is None and told()["second_keys"] == [], told()
+    for field in redis("hkeys", redis.key(f"manifest:{version}")).split():
+        if field not in ("digest", "signed"):
+            redis("hset", redis.key(f"manifest:{version}"), field, "{")
+    assert "damaged" in told()["second_keys_unknown"] and "which keys approved it, nobody can tell (its manifest cannot be read" in fleet.run("history").stdout, told()
+
+
+def test_what_is_told_of_a_version_is_what_it_was_activated_with(lab):
+    """Between the look of a command and its activation somebody publishes the same version from another commit."""
+    redis = Server(lab)
+    fleet = Fleet(lab, redis.port)
+    first, second = "1" * 40, "2" * 40
+    fleet.run("push", write(lab.dir / "a", cases()))
+    for n, command in enumerate(("activate", "push")):
+        folder = write(lab.dir / "b", cases(), words=["needle", f"thorn{n}"])
+        version = json.loads(fleet.run("push", folder, "--no-activate", "--commit", first, "--approved-by", "Ada", "--json").stdout)["version"]
+        path, met = Proxy(redis.port), []
+
+        def meanwhile(data):
+            if b"another manifest was staged" in data and not met:  # as it pins the one that it has read
+                met.append(fleet.run("push", folder, "--no-activate", "--commit", second, "--approved-by", "Ada"))
+
+        path.on_request = meanwhile
+        words = [version, "--approved-by", "Ada"] if command == "activate" else [folder, "--commit", first, "--approved-by", "Ada"]
+        r = fleet.run(command, *words, port=path.port)
+        assert met and json.loads(fleet.run("history", "--json").stdout)[0]["commit"] == second, (command, r)
+        assert command == "activate" or f"was published before from commit {second}" in r.stderr, r

@@ -77,6 +77,12 @@ template <class Activation>
 // The longest that a node which lost Redis may need to come back and report: longer than its longest back-off.
 inline constexpr milliseconds return_max{7000};
 
+// Who signed a manifest beside its builder.
+struct second_keys {
+  std::vector<second_signature> keys = {};
+  std::string doubt = {};  // why nobody can tell; "" when somebody can
+};
+
 struct acknowledgement {
   std::string node, state, phase, message, rule;  // state: ACK, NACK, or PENDING while it is on its way
   std::string version;
@@ -103,8 +109,9 @@ struct node_status {
 
 struct activate_request {
   std::string version, kind = "activate", actor, note;  // kind: activate, rollback, canary, shadow, promote, abort, demote, rearm
-  std::optional<provenance> how = {};                   // none: as the version's manifest says
-  std::string approved_by = {};                         // who agreed to it, by the word of whoever activates; "": as `how` says
+  // Whether it is weaker than what it follows, or may be, for somebody who has compared the two; none: as its manifest says, as far as that was held against the same.
+  std::optional<bool> weaker = {};
+  std::string approved_by = {};                         // who agreed to it, by the word of whoever activates; "": as its manifest says
   std::string manifest = {};                            // by its digest, of a version that was live before (head_record); "": as it was staged last
   std::optional<canary_version> canary = {};            // beside `version`
   std::string shadow = {};                              // beside it, changing nothing
@@ -159,7 +166,8 @@ class publisher {
     std::vector<std::string> nodes;
   };
   [[nodiscard]] result<nodes_ahead> ahead_of(const head_record& head);
-  // Also PENDING ones. An ACK or NACK of a node whose own heartbeat does not bear it out is PENDING in phase UNCONFIRMED.
+  // Also PENDING ones. An ACK or NACK of a node whose own heartbeat does not bear it out is PENDING in phase UNCONFIRMED, and whatever stands there of
+  // a node that sends none any more, in phase GONE: nobody can tell what it did.
   // `version`: what that activation made live; answers to another version under the same number are left out. "": all of them.
   [[nodiscard]] result<std::vector<acknowledgement>> acknowledgements(policy::activation of, const std::string& version = {});
   // The same of many activations in few questions, in their order: of each what was answered to its `version`.
@@ -185,10 +193,13 @@ class publisher {
   [[nodiscard]] bool owes_approval(const std::string& version);
   // Whether a second key that counts has approved it, for a publisher that asks for signatures.
   [[nodiscard]] bool approved(const std::string& version);
-  // Who signed the manifests that these activations are about beside their builders, in their order; nothing of one that is not there any more.
-  [[nodiscard]] result<std::vector<std::vector<second_signature>>> approvals(const std::vector<head_record>& of);
+  // Who signed the manifests that these activations are about beside their builders, in their order; whether it counts goes by the time of the activation.
+  [[nodiscard]] result<std::vector<second_keys>> approvals(const std::vector<head_record>& of);
+  // Whether a manifest of it that has passed its gate waits for a second key: the one that it is live by, an emergency's, has one, and stays until then.
+  [[nodiscard]] bool awaits_approval(const std::string& version);
   // Puts a second key's signature beside the one of a staged version's manifest, and says what was signed. errc::refused: there is none,
   // not one by a key that may build (trust_only), or none but this key's own; errc::integrity: what stands there is the manifest of another version.
+  // Of what is live it is the manifest that it is live by, or the one that waits to take that one's place (awaits_approval).
   [[nodiscard]] result<provenance> approve(const std::string& version, const crypto::signing_key& key);
   // Takes away versions that were staged before `before` and never activated, and the files that no other version needs. `look_only`: says what
   // would go. What an entry may have made live that the log lacks stays: all that was staged before the activation which follows it.

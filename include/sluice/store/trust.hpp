@@ -71,7 +71,8 @@ inline constexpr std::string_view build_purpose = "build", activation_purpose = 
 [[nodiscard]] std::optional<wall_time> counts_until(const trust& whom, const signed_text& text, unsigned roles);
 // Passes when a trusted key of role `approve` has approved the text, and another one of role `build` built it: two keys, two people.
 [[nodiscard]] result<void> check_approval(const trust& whom, const signed_text& text, wall_time now, const std::string& what);
-// The signatures of a manifest beside its builder's. Without `whom` nobody can tell what they are for: then all but the first, which is the builder's.
-[[nodiscard]] std::vector<second_signature> second_signatures(const std::optional<trust>& whom, const signed_text& text, wall_time now);
+// The signatures of a manifest beside its builder's, and whether each counts at a time as check_approval asks for it: beside a builder's that does, by another
+// key. Without `whom` nobody can tell what they are for: then all but the first, which is the builder's.
+[[nodiscard]] std::vector<second_signature> second_signatures(const std::optional<trust>& whom, const signed_text& text, wall_time at);
 
 }  // namespace sluice::store

@@ -31,6 +31,9 @@ TEST(node_answers, are_counted_by_what_nodes_run) {
   EXPECT_TRUE(counted({said("a", "NACK", "VERIFY")}).refused_by_all());
   EXPECT_FALSE(counted({said("a", "NACK", "VERIFY"), said("b", "PENDING", "VERIFIED")}).refused_by_all()) << "it may run there";
   EXPECT_EQ(told(counted({})), "-");
+  const auto later = counted({said("a", "ACK"), said("b", "PENDING", "GONE"), said("c", "PENDING", "GONE")});
+  EXPECT_EQ(told(later), "1 took it, 2 gone since") << "who is not there any more owes no answer";
+  EXPECT_TRUE(later.open == 0 && counted({said("a", "NACK", "VERIFY"), said("b", "PENDING", "GONE")}).refused_by_all()) << "it runs nothing now";
 }
 
 TEST(node_answers, of_the_head_are_missed_where_a_node_lives_and_has_not_answered) {

@@ -111,7 +111,7 @@ TEST_F(demanding, a_manifest_that_says_more_stays_and_the_history_keeps_what_was
   ASSERT_EQ(entries.size(), 3u);
   EXPECT_TRUE(entries[1].how.emergency && entries[1].how.weaker);
   EXPECT_EQ(entries[1].how.gate_verdict, "EMERGENCY") << "as an older release wrote it: PASS, and that it was one";
-  EXPECT_EQ(to.approvals(entries).value()[1].size(), 1u) << "the second key stands beside the builder's";
+  EXPECT_EQ(to.approvals(entries).value()[1].keys.size(), 1u) << "the second key stands beside the builder's";
   EXPECT_EQ(entries[1].how.gate_report, std::string(64, 'b'));
   EXPECT_FALSE(entries[0].how.emergency || entries[0].how.weaker);
   // Nobody keeps one there by writing it.
@@ -120,6 +120,72 @@ TEST_F(demanding, a_manifest_that_says_more_stays_and_the_history_keeps_what_was
   EXPECT_EQ(staged(to, "one", two), one);
   EXPECT_EQ(parse_manifest(redis_->run({"HGET", ring_keys("test").manifest(one), "manifest"}).text)->how.against, two);
   EXPECT_EQ(to.origin(one)->against, "") << "by the one that it is live with";
+}
+
+TEST_F(demanding, an_emergency_with_a_second_key_stays_one_until_what_passed_has_its_own) {
+  watched_agent node(c_);
+  node->start();
+  auto to = speaking();
+  const auto one = staged(to, "one", "");
+  ASSERT_EQ(taken(to, one), "ACK");
+  const auto emergency = [&](const std::string& text, const std::string& over, bool weaker) {
+    const auto out = to.stage(bundle_of(text), {.gate_report = std::string(64, 'b'), .gate_verdict = "EMERGENCY", .emergency = true, .weaker = weaker, .ring = "test", .against = over}).value();
+    EXPECT_TRUE(to.approve(out, lead_));
+    EXPECT_EQ(taken(to, out), "ACK");
+    EXPECT_FALSE(to.awaits_approval(out));
+    return out;
+  };
+  const auto two = emergency("two", one, true);
+  ASSERT_EQ(staged(to, "two", one, true), two);
+  EXPECT_TRUE(to.awaits_approval(two));
+  EXPECT_TRUE(to.origin(two)->emergency) << "by the manifest that it is live by";
+  EXPECT_EQ(taken(to, two), "ACK") << "nodes would refuse the other one";
+  EXPECT_TRUE(to.head()->how.emergency);
+  ASSERT_TRUE(to.approve(two, lead_));
+  EXPECT_FALSE(to.awaits_approval(two));
+  EXPECT_EQ(taken(to, two), "ACK");
+  EXPECT_EQ(to.head()->how.gate_verdict, "PASS");
+  EXPECT_EQ(to.approvals(to.history(1).value()).value()[0].keys.size(), 1u);
+  watched_agent young(young_node());
+  young->start();
+  EXPECT_TRUE(young.until_version(two)) << "by the second signature on the second manifest";
+  // What is no weaker owes no key.
+  const auto three = emergency("three", two, false);
+  ASSERT_EQ(staged(to, "three", two), three);
+  EXPECT_FALSE(to.awaits_approval(three));
+  EXPECT_EQ(taken(to, three), "ACK");
+  EXPECT_EQ(to.head()->how.gate_verdict, "PASS");
+}
+
+TEST_F(demanding, whether_it_may_be_weaker_is_said_by_its_manifest_or_by_who_compared) {
+  auto to = speaking();
+  const auto one = staged(to, "one", "");
+  const auto recorded = [&](const std::string& version, std::optional<bool> compared) { return to.activate({.version = version, .actor = "me", .note = "", .weaker = compared}).value().how.weaker; };
+  EXPECT_FALSE(recorded(one, {}));
+  const auto late = staged(to, "late", one), weak = staged(to, "weak", one, true);
+  EXPECT_FALSE(recorded(staged(to, "two", one), {}));
+  EXPECT_TRUE(recorded(late, {})) << "it was held against another one than what was live";
+  EXPECT_FALSE(recorded(late, false));
+  EXPECT_TRUE(recorded(late, true));
+  EXPECT_TRUE(recorded(weak, false)) << "what its manifest says of it stays";
+}
+
+TEST_F(demanding, a_manifest_that_cannot_be_read_is_called_that) {
+  auto to = speaking();
+  const auto one = staged(to, "one", ""), two = staged(to, "two", one);
+  const auto live = to.activate({.version = one, .actor = "me", .note = ""}).value();
+  const ring_keys keys("test");
+  for (const auto& field : {std::string("manifest"), live.manifest}) redis_->run({"HSET", keys.manifest(one), field, "{"});
+  redis_->run({"HSET", keys.manifest(two), "manifest", "{"});
+  const auto second = to.approvals(to.history(0).value()).value();
+  EXPECT_TRUE(second[0].keys.empty() && second[0].doubt.contains("its manifest cannot be read") && second[0].doubt.contains("damaged")) << second[0].doubt;
+  const auto done = to.activate({.version = two, .actor = "me", .note = ""});
+  ASSERT_FALSE(done);
+  EXPECT_TRUE(done.error().code == errc::integrity && done.error().message.contains("nothing was changed") && done.error().message.contains("Push the bundle again")) << done.error().message;
+  EXPECT_EQ(to.head()->version, one);
+  EXPECT_TRUE(to.activate({.version = one, .kind = "demote", .actor = "me", .note = ""})) << "what takes harm away waits for no manifest";
+  redis_->run({"DEL", keys.manifest(one)});
+  EXPECT_TRUE(to.approvals(to.history(0).value()).value()[0].doubt.contains("is not in Redis"));
 }
 
 TEST_F(demanding, what_is_staged_once_more_changes_nothing_of_what_is_live) {

@@ -279,6 +279,7 @@ TEST_F(ring_faults, an_answer_counts_where_the_nodes_own_key_bears_it_out) {
   }
   redis_->run({"HSET", keys_.ack({1, 2}), "gone", R"({"state":"ACK","phase":"ACTIVE"})"});
   EXPECT_EQ(said_by("gone", {1, 2}).state, "PENDING");
+  EXPECT_EQ(said_by("gone", {1, 2}).phase, "GONE") << "nobody waits for it";
   // A node of a release that says nothing of its answers in its own key.
   redis_->run({"HSET", keys_.node("old"), "build", "b", "activation", "1-2"});
   redis_->run({"HSET", keys_.ack({1, 2}), "old", R"({"state":"ACK","phase":"ACTIVE"})"});

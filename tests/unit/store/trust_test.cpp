@@ -57,6 +57,26 @@ TEST(signatures, beside_a_builders_are_told_by_name_and_whether_they_count) {
   EXPECT_EQ(second_signatures(other, read_signed(approved).value(), t).size(), 1u) << "a builder who is not trusted has approved nothing";
   const trust expired{.keys = {trusted("ci", ci, build_role), trusted("lead", lead, approve_role, t - seconds(1))}, .required = true};
   EXPECT_TRUE(second_signatures(expired, read_signed(approved).value(), t)[0].doubt.contains("expired"));
+  EXPECT_TRUE(second_signatures(expired, read_signed(approved).value(), t - seconds(2))[0].counts) << "it had not, then";
+}
+
+// As check_approval asks for it, which is what nodes go by.
+TEST(signatures, a_second_one_counts_where_nodes_would_count_it) {
+  const auto ci = signing_key::generate(), lead = signing_key::generate();
+  const auto t = now().wall;
+  const auto approve_role = static_cast<unsigned>(key_role::approve);
+  const auto second = [&](const trust& whom, const signing_key& builder) {
+    const auto text = read_signed(countersign_text(approval_purpose, sign_text(build_purpose, "{}", builder), lead).value()).value();
+    const auto all = second_signatures(whom, text, t);
+    EXPECT_EQ(all.size(), 1u);
+    EXPECT_EQ(all.front().counts, check_approval(whom, text, t, "it").has_value());
+    return all.front();
+  };
+  EXPECT_TRUE(second({.keys = {trusted("ci", ci, build_role), trusted("lead", lead, approve_role)}, .required = true}, ci).counts);
+  const auto alone = second({.keys = {trusted("lead", lead, build_role | approve_role)}, .required = true}, lead);
+  EXPECT_TRUE(!alone.counts && alone.doubt.contains("is by the key that built it")) << alone.doubt;
+  const auto late = second({.keys = {trusted("ci", ci, build_role, t - seconds(1)), trusted("lead", lead, approve_role)}, .required = true}, ci);
+  EXPECT_TRUE(!late.counts && late.doubt.contains("no signature by a key that may build")) << late.doubt;
 }
 
 TEST(signatures, a_damaged_record_is_none) {
