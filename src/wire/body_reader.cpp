@@ -293,7 +293,9 @@ void table_response::list_unknown(index i, part like) {
   if (n.kind == kind::string && !n.text.empty()) listed_.add_fixed(i, row{.path = "", .what = text_class::name}, like, as_data_url(n.text));
   if (n.kind != kind::number) return;
   if (body[n.parent].kind != kind::array) return listed_.add_value(i, like);
-  if (std::exchange(numbers_of_, n.parent) != n.parent) listed_.add_unread("unknown part", n.parent);
+  if (std::exchange(numbers_of_, n.parent) != n.parent && lists_read_.insert(n.parent).second) list_numbers(n.parent, like);
+  if (std::exchange(numbers_in_, like.choice) != like.choice) numbers_ = {};
+  if (numbers_.insert(n.text).second) listed_.add_value(i, like);
 }
 
 index table_response::member(index object, std::string_view key) const {

@@ -292,7 +292,7 @@ void add_chat_coverage(std::vector<dialect::coverage_row>& out) {
   add_coverage(out, "chat.completions", "response", "no", chat_response_table().rows());
   add_coverage(out, "chat.completions", "response", "yes", chat_chunk_table().rows());
   out.push_back({"chat.completions", "response", "any other string or number", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
-  out.push_back({"chat.completions", "response", "any other list of numbers", "-", "-", "-", "both", "unreadable.unknown_part"});
+  out.push_back({"chat.completions", "response", "any other list of numbers", "N", "assistant", "annotation", "both", "scanned, each number and what all spell as bytes and as code points; a redaction blocks"});
 }
 
 }  // namespace sluice::wire

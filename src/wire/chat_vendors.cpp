@@ -67,6 +67,7 @@ constexpr auto common_rows = std::to_array<row>({
     {"choices[].stop_reason", name, kind::annotation, from::assistant},
     {"choices[].matched_stop", name, kind::annotation, from::assistant},
     {"choices[].token_ids", copy},
+    {"prompt_token_ids", copy},
     // DeepSeek, xAI, Groq, OpenRouter.
     {"usage.prompt_cache_hit_tokens", scalar},
     {"usage.prompt_cache_miss_tokens", scalar},
@@ -83,6 +84,7 @@ constexpr auto common_rows = std::to_array<row>({
     {"usage.cost_details", parameters},
     {"usage_breakdown", parameters},
     {"timings", parameters},  // llama.cpp, in each event where asked for
+    {"__verbose.tokens", copy},
     {"x_groq.id", opaque},
     {"x_groq.seed", scalar},
     {"x_groq.usage", parameters},

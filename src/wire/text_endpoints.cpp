@@ -52,6 +52,7 @@ constexpr auto completions_response = std::to_array<row>({
     grows({"choices[].text", text, kind::text, from::assistant}),
     {"choices[].finish_reason", opaque},
     {"choices[].logprobs", copy},
+    {"choices[].prompt_token_ids", copy},
     {"choices[].content_filter_results", parameters},
 });
 constexpr auto embeddings_request = std::to_array<row>({

@@ -121,5 +121,42 @@ TEST(vendors, filter_results_of_azure_pass_and_hold_nothing_to_judge) {
   EXPECT_EQ(sink.texts, std::vector<std::string>{"hi"});
 }
 
+// Servers repeat the prompt and the answer as tokens where they are asked to. Such lists pass, and go where the text is not what it was.
+TEST(vendors, tokens_beside_a_text_pass_and_go_with_an_edit_of_it) {
+  const json tokens = {{"prompt_token_ids", {128000, 9906}}, {"__verbose", {{"tokens", {1, 22, 333}}, {"stop", true}}}};
+  json answer = json::parse(R"({"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"my secret"},"finish_reason":"stop"}]})");
+  answer.update(tokens);
+  const auto body = answer.dump();
+  const auto r = openai().read_response(chat, body, 64);
+  ASSERT_TRUE(r.has_value());
+  EXPECT_TRUE((*r)->unread_parts().empty());
+  const auto at = std::ranges::find((*r)->parts(), "my secret", &part::text) - (*r)->parts().begin();
+  const auto edited = (*r)->edited(std::vector<replacement>{{static_cast<std::uint32_t>(at), 3, 9, "[R]"}});
+  EXPECT_EQ(edited.find("128000"), std::string::npos) << edited;
+  EXPECT_EQ(edited.find("333"), std::string::npos) << edited;
+  json last = json::parse(R"({"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})");
+  last.update(tokens);
+  const auto bytes = chunk({{"content", "my secret"}}) + "data: " + last.dump() + "\n\n" + done;
+  testing::pass_sink pass;
+  EXPECT_EQ(run(bytes, pass).out, bytes);
+  testing::replace_sink sink("secret", "[R]");
+  EXPECT_EQ(run(bytes, sink).out.find("333"), std::string::npos);
+}
+
+// Mistral's citations, as the reproduction of its users has them.
+TEST(vendors, a_citation_refers_by_numbers) {
+  const json parts = json::array({{{"type", "text"}, {"text", "see"}}, {{"type", "reference"}, {"reference_ids", {1, 12}}}});
+  const auto body = json{{"choices", json::array({{{"index", 0}, {"message", {{"role", "assistant"}, {"content", parts}}}, {"finish_reason", "stop"}}})}}.dump();
+  const auto r = openai().read_response(chat, body, 64);
+  ASSERT_TRUE(r.has_value());
+  EXPECT_TRUE((*r)->unread_parts().empty());
+  const auto bytes = chunk({{"content", "see "}}) + chunk({{"content", json::array({{{"type", "reference"}, {"reference_ids", {1, 12}}}})}}) + chunk({{"content", " more"}}) +
+                     chunk(json::object(), json::object(), "stop") + done;
+  testing::pass_sink sink;
+  const auto o = run(bytes, sink);
+  EXPECT_EQ(o.last, status::done);
+  EXPECT_EQ(o.out, bytes);
+}
+
 }  // namespace
 }  // namespace sluice::wire
