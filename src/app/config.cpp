@@ -254,12 +254,13 @@ void read_attachments(section root, unreadable_config& out) {
 void read_unreadable(section root, unreadable_config& out) {
   static constexpr string_view words[] = {"deny", "pass"};
   const auto read = [&root](string_view key, bool& pass) {
-    std::size_t index = 0;
+    std::size_t index = pass ? 1 : 0;
     root.choice(key, words, index);
     pass = index == 1;
   };
   read("unknown_path", out.pass_unknown_path);
   read("unknown_part", out.pass_unknown_part);
+  read("upstream_fetch", out.pass_upstream_fetch);
   static constexpr string_view forms[] = {"deny", "scan"};
   std::size_t form = 0;
   root.choice("forms", forms, form);

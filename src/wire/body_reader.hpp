@@ -41,6 +41,8 @@ class table_request : public request_body {
   virtual void add_system(const system_words& /*added*/, std::vector<text::json::splice>& /*splices*/) const {}
   // What a text is, where more than its place says so.
   [[nodiscard]] virtual part_kind kind_of(text::json::index /*i*/, const row& r) const { return r.kind; }
+  // Whether what no table knows is a thing of its own, as a tool is, whatever it holds.
+  [[nodiscard]] virtual bool is_thing(text::json::index /*unknown*/) const { return false; }
   // A model by the name that rules know, as a request writes it.
   [[nodiscard]] virtual std::string_view model_of(std::string_view written) const { return written; }
   bool stream_ = false;

@@ -289,6 +289,8 @@ def unread_requests(told, base):
         "any other string, object or list": strings + objects + [base | {"words": [MARKER]}],
         "any other string or object (template is one)": strings + objects + [base | {"template": "x"}],
         "any other number or flag, and its key": [base | {MARKER: 1}, base | {MARKER: True}],
+        "any other tool": [base | {"tools": [{"crystalBall": {}}]}],
+        "a tool of an unknown type": [base | {"tools": [{"type": "crystal_ball_20270101", "name": "x"}]}],
         "tokens as numbers": [base | {text: [1, 2, 3]}, base | {text: [[1, 2], [3]]}],
         "input[]<compaction>.encrypted_content, .id": [base | {"input": [{"type": "compaction", "encrypted_content": "QUJD"}]}, base | {"input": [{"type": "compaction", "id": "c1"}]}],
         "input[]<image_generation_call>.id without a result": [base | {"input": [{"type": "image_generation_call", "id": "i1"}]}],

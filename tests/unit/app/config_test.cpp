@@ -58,7 +58,7 @@ context:
   headers: {trusted_proxies: [10.0.0.0/8, "fd00::/8"], tenant: x-org}
 limits: {request_body: 1MiB, in_flight: 7}
 deadlines: {connect: 250ms}
-unreadable: {unknown_part: pass, server_state: ledger}
+unreadable: {unknown_part: pass, server_state: ledger, upstream_fetch: deny}
 audit: {on_full: drop, text: none, sync: always}
 secrets: {key_file: master}
 vault: {redis: {url: "redis://v@redis.internal:7000/2", ring: fleet, password_file: vault-password}, timeout: 250ms}

@@ -45,12 +45,58 @@ TEST(vendors, what_a_request_carries_besides_is_listed_or_refused) {
     "documents":[{"title":"C","text":"D"}],"guided_regex":"E","plugins":[{"id":"web","search_prompt":"F"}],"search_parameters":{"mode":"on","sources":[{"type":"web","allowed_websites":["G"]}]}})";
   const auto r = openai().read_request(chat, body, 64);
   ASSERT_TRUE(r.has_value());
-  EXPECT_TRUE((*r)->unread_parts().empty());
+  for (const auto& u : (*r)->unread_parts()) EXPECT_EQ(u.reason + " " + u.path, "upstream fetch search_parameters");
   for (const char* text : {"A", "B", "C", "D", "E", "F", "G"}) EXPECT_EQ(std::ranges::count((*r)->parts(), text, &part::text), 1) << text;
   for (const char* member : {R"("chat_template":"{{ x }}")", R"("prompt_embeds":"AAAA")", R"("data_sources":[{"type":"azure_search","parameters":{"endpoint":"u"}}])"}) {
     const auto unreadable = openai().read_request(chat, R"({"messages":[],)" + std::string(member) + "}", 64);
     ASSERT_TRUE(unreadable.has_value());
     EXPECT_FALSE((*unreadable)->unread_parts().empty()) << member;
+  }
+}
+
+// Parameters that servers document: settings of theirs, none of them text that a rule could not read.
+TEST(vendors, settings_of_servers_are_known) {
+  for (const char* member : {R"("stop_token_ids":[1,2])", R"("allowed_token_ids":[1])", R"("mm_processor_kwargs":{"num_crops":4,"size":"small"})", R"("media_io_kwargs":{"video":{"num_frames":8}})",
+                             R"("truncation_side":"left")", R"("logits_processors":["a.b"])", R"("vllm_xargs":{"a":"b"})", R"("cache_salt":"x1")", R"("structural_tag":"{}")", R"("prompt_mode":"reasoning")",
+                             R"("safe_prompt":true)", R"("search_domain_filter":["a.com","-b.org"])", R"("search_recency_filter":"week")", R"("search_after_date_filter":"3/1/2025")",
+                             R"("search_mode":"academic")", R"("media_response":{"overrides":{"return_videos":true}})", R"("dry_sequence_breakers":["\n"])", R"("logit_bias":[[15043,1.5],[2,false]])",
+                             R"("response_format":{"type":"structural_tag","structures":[{"begin":"<f>","schema":{},"end":"</f>"}],"triggers":["<f"]})"}) {
+    const auto body = R"({"messages":[],)" + std::string(member) + "}";
+    const auto r = openai().read_request(chat, body, 64);
+    ASSERT_TRUE(r.has_value());
+    for (const auto& u : (*r)->unread_parts()) ADD_FAILURE() << member << ": " << u.reason << " " << u.path;
+  }
+  const auto parts_of = [](const std::string& member) {
+    const auto body = R"({"messages":[],)" + member + "}";
+    const auto r = openai().read_request(chat, body, 64);
+    std::vector<std::string> out;
+    for (const auto& p : (*r)->parts()) out.emplace_back(p.text);
+    return out;
+  };
+  EXPECT_EQ(std::ranges::count(parts_of(R"("search_domain_filter":["a.com"])"), "a.com"), 1);
+  EXPECT_EQ(std::ranges::count(parts_of(R"("mm_processor_kwargs":{"a":"two words"})"), "two words"), 1);
+  // What the upstream reads from elsewhere is named as that.
+  for (const auto& [member, what] : {std::pair(R"("data_sources":[{"type":"azure_search","parameters":{"endpoint":"u"}}])", "server state data_sources"),
+                                     {R"("kv_transfer_params":{"remote_engine_id":"e","remote_block_ids":[1]})", "server state kv_transfer_params"},
+                                     {R"("web_search_options":{})", "upstream fetch web_search_options"}, {R"("enable_search":true)", "upstream fetch enable_search"}}) {
+    const auto body = R"({"messages":[],)" + std::string(member) + "}";
+    const auto r = openai().read_request(chat, body, 64);
+    ASSERT_EQ((*r)->unread_parts().size(), 1u) << member;
+    EXPECT_EQ((*r)->unread_parts()[0].reason + " " + (*r)->unread_parts()[0].path, what);
+  }
+  EXPECT_TRUE(openai().read_request(chat, R"({"messages":[],"enable_search":false,"web_search_options":null})", 64).value()->unread_parts().empty());
+}
+
+// An object of numbers and flags is as little a text as one of them is; its keys are judged.
+TEST(vendors, numbers_and_flags_in_an_object_are_read_as_those_that_stand_alone) {
+  const std::string body = R"({"messages":[],"foo":{"a word":true,"b":{"c":4111111111111111},"d":[{"e":null}],"f":[]}})";
+  const auto r = openai().read_request(chat, body, 64);
+  ASSERT_TRUE(r.has_value());
+  EXPECT_TRUE((*r)->unread_parts().empty());
+  for (const char* text : {"foo", "a word", "b", "c", "4111111111111111", "d", "e", "f"}) EXPECT_EQ(std::ranges::count((*r)->parts(), text, &part::text), 1) << text;
+  for (const char* value : {R"({"a":{"b":"x"}})", R"({"a":[1]})", R"([[true,"x"]])", R"([1])"}) {
+    const auto hidden = R"({"messages":[],"foo":)" + std::string(value) + "}";
+    EXPECT_FALSE(openai().read_request(chat, hidden, 64).value()->unread_parts().empty()) << value;
   }
 }
 
