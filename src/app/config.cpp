@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <map>
 #include <set>
 #include <tuple>
 
@@ -107,20 +106,16 @@ void read_upstream(section& root, upstream_config& out) {
 
 void read_upstreams(section& root, config& out) {
   std::set<std::string> names;
-  std::map<std::string, std::string> dialects;              // by path
-  std::set<std::pair<std::string, std::string>> claims;     // path, pattern
+  std::set<std::tuple<std::string, std::string, std::string>> claims;  // path, dialect, pattern
   for (section& each : root.items("upstreams")) {
     upstream_config read;
     read_upstream(each, read);
     if (!read.name.empty() && !names.insert(read.name).second) each.complain("name", "two upstreams are named '" + read.name + "'");
     for (const auto& path : read.paths) {
-      // Upstreams may share a path when the model tells them apart; the body is read before that, so they speak alike.
-      if (read.models.empty() && !claims.emplace(path, "").second) each.complain("paths", "the path '" + path + "' already leads to another upstream");
+      // Upstreams may share a path when the API that knows a request tells them apart, or, of one API, the model.
+      if (read.models.empty() && !claims.emplace(path, read.dialect, "").second) each.complain("paths", "the path '" + path + "' already leads to another upstream");
       for (const auto& model : read.models) {
-        if (!claims.emplace(path, model).second) each.complain("models", "the model '" + model + "' of the path '" + path + "' already leads to another upstream");
-      }
-      if (dialects.emplace(path, read.dialect).first->second != read.dialect) {
-        each.complain("dialect", "another upstream of the path '" + path + "' speaks another dialect");
+        if (!claims.emplace(path, read.dialect, model).second) each.complain("models", "the model '" + model + "' of the path '" + path + "' already leads to another upstream");
       }
     }
     out.upstreams.push_back(std::move(read));
@@ -259,12 +254,13 @@ void read_attachments(section root, unreadable_config& out) {
 void read_unreadable(section root, unreadable_config& out) {
   static constexpr string_view words[] = {"deny", "pass"};
   const auto read = [&root](string_view key, bool& pass) {
-    std::size_t index = 0;
+    std::size_t index = pass ? 1 : 0;
     root.choice(key, words, index);
     pass = index == 1;
   };
   read("unknown_path", out.pass_unknown_path);
   read("unknown_part", out.pass_unknown_part);
+  read("upstream_fetch", out.pass_upstream_fetch);
   static constexpr string_view forms[] = {"deny", "scan"};
   std::size_t form = 0;
   root.choice("forms", forms, form);

@@ -131,7 +131,7 @@ struct limits_config {
 };
 
 struct unreadable_config {
-  bool pass_unknown_path = false, pass_unknown_part = false, scan_forms = false;
+  bool pass_unknown_path = false, pass_unknown_part = false, pass_upstream_fetch = true, scan_forms = false;
   proxy::unreadable_policy server_state = proxy::unreadable_policy::deny;
   std::array<proxy::unreadable_policy, wire::attachment_names.size()> attachments{};  // by wire::attachment_type
 };

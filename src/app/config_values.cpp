@@ -219,7 +219,7 @@ std::string show_config(const config& c) {
          "\n  client_body: " + time_text(d.client_body) + "\n  client_idle: " + time_text(d.client_idle) + "\n  keep_alive: " + time_text(d.keep_alive) + "\n";
   out += "unreadable:\n  unknown_path: " + choice(c.unreadable.pass_unknown_path, "pass", "deny") + "  unknown_part: " +
          choice(c.unreadable.pass_unknown_part, "pass", "deny") + "  forms: " + choice(c.unreadable.scan_forms, "scan", "deny") + "  server_state: " +
-         std::string(proxy::to_string(c.unreadable.server_state)) + "\n  attachments:\n";
+         std::string(proxy::to_string(c.unreadable.server_state)) + "\n  upstream_fetch: " + choice(c.unreadable.pass_upstream_fetch, "pass", "deny") + "\n  attachments:\n";
   for (std::size_t i = 0; i < wire::attachment_names.size(); ++i) {
     out += "    " + std::string(wire::attachment_names[i]) + ": " + std::string(proxy::to_string(c.unreadable.attachments[i])) + "\n";
   }

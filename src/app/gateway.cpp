@@ -223,6 +223,7 @@ std::shared_ptr<const proxy::settings> gateway::proxy_settings() const {
   out->unknown_path = unreadable(settings_.unreadable.pass_unknown_path);
   out->unknown_part = unreadable(settings_.unreadable.pass_unknown_part);
   out->server_state = settings_.unreadable.server_state;
+  out->upstream_fetch = unreadable(settings_.unreadable.pass_upstream_fetch);
   out->attachments = settings_.unreadable.attachments;
   out->reads_forms = settings_.unreadable.scan_forms;
   out->global_shadow = settings_.global_shadow;

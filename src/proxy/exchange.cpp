@@ -237,7 +237,7 @@ void exchange::begin(const http::request_head& head, const peer_info& peer, effe
   auto& x = *impl_;
   if (head.path.starts_with("/sluice/")) return x.begin_own(head, peer, out);
   x.open(head);
-  x.find_upstream(head.path);
+  x.find_upstream(head.method, head.path);
   // A body that is still on its way would be read as the next request: who is refused before it is told that the connection ends.
   out.close_client = head.framing != http::framing::none;
   if (!x.admit(head, peer, out) || !x.route(head, out) || !x.accepts_body(head, out)) return;

@@ -10,6 +10,7 @@
 
 #include "answer.hpp"
 #include "sluice/http/content_coding.hpp"
+#include "sluice/http/media_type.hpp"
 #include "sluice/policy/tokens.hpp"
 #include "sluice/proxy/exchange.hpp"
 #include "stream_sink.hpp"
@@ -209,7 +210,9 @@ struct exchange::impl {
   [[nodiscard]] bool admit(const http::request_head& head, const peer_info& peer, effects& out);
   [[nodiscard]] bool takes_places();
   [[nodiscard]] bool adopt(const policy::ruleset& chosen, effects& out);
-  void find_upstream(std::string_view of);
+  void find_upstream(std::string_view asked_by, std::string_view of);
+  [[nodiscard]] std::string other_api() const;
+  [[nodiscard]] static bool is_urlencoded(const http::media_type& type);
   [[nodiscard]] bool route(const http::request_head& head, effects& out);
   [[nodiscard]] bool spelled_otherwise() const;
   void write_upstream_head(const http::request_head& head, const upstream_route& to, std::string& out) const;

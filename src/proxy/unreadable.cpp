@@ -18,6 +18,7 @@ std::string description(const wire::unread& part) {
 // The key of the configuration that decides about it.
 std::string setting_of(const wire::unread& part) {
   if (part.attachment) return "unreadable.attachments." + std::string(wire::attachment_names[static_cast<std::size_t>(*part.attachment)]);
+  if (part.reason == "upstream fetch") return "unreadable.upstream_fetch";
   return part.reason == "server state" ? "unreadable.server_state" : "unreadable.unknown_part";
 }
 
@@ -30,6 +31,7 @@ std::string_view to_string(unreadable_policy p) {
 
 unreadable_policy exchange::impl::rule_for(const wire::unread& part) const {
   if (part.attachment) return config.attachments[static_cast<std::size_t>(*part.attachment)];
+  if (part.reason == "upstream fetch") return config.upstream_fetch;
   return part.reason == "server state" ? config.server_state : config.unknown_part;
 }
 

@@ -1,5 +1,6 @@
 // Messages requests and answers that come in one piece; the counting of a request's tokens takes the same request.
 #include <algorithm>
+#include <array>
 
 #include "additions.hpp"
 #include "anthropic.hpp"
@@ -23,8 +24,32 @@ bool role_of(std::string_view word, role& out) {
 
 std::string text_block(std::string_view text) { return "{\"type\":\"text\",\"text\":" + json_quoted(text) + "}"; }
 
+// What kinds of tools there are, whatever the date of their version behind it is.
+constexpr auto tools = std::to_array<std::string_view>({"", "custom", "bash", "text_editor", "computer", "computer_toolset", "browser_toolset", "memory", "web_search", "web_fetch",
+                                                        "code_execution", "tool_search_tool_bm25", "tool_search_tool_regex", "advisor", "mcp_toolset"});
+
+std::string_view without_date(std::string_view type) {
+  const auto name = type.substr(0, type.find_last_not_of("0123456789") + 1);
+  return name.ends_with('_') ? name.substr(0, name.size() - 1) : type;
+}
+
 class messages_request final : public table_request {
  public:
+  result<void> read_messages(std::string_view bytes, const request_shape& shape, std::uint32_t depth_max) {
+    if (auto done = read(bytes, shape, depth_max); !done) return done;
+    const auto& body = listed_.body();
+    const auto list = body.member(0, "tools");
+    if (list == none || body[list].kind != kind::array) return {};
+    for (auto tool = body.first_child(list); tool != none; tool = body.sibling(tool)) {
+      const auto type = body[tool].kind == kind::object ? body.member(tool, "type") : none;
+      if (type == none || body[type].kind != kind::string) continue;
+      const auto is = without_date(body[type].text);
+      if (std::ranges::find(tools, is) == tools.end()) listed_.add_unread("unknown part", tool);
+      if (is == "web_search") listed_.add_fetch(tool, held::web_search);
+      if (is == "web_fetch") listed_.add_fetch(tool, held::web_pages);
+    }
+    return {};
+  }
   [[nodiscard]] bool json_answer() const override {
     const auto& body = listed_.body();
     const auto is_there = [&](text::json::index i) { return i != none && body[i].kind != kind::null; };
@@ -97,7 +122,7 @@ class messages_response final : public table_response {
 result<std::unique_ptr<request_body>> anthropic_read_request(std::string_view body, std::uint32_t depth_max) {
   auto made = std::make_unique<messages_request>();
   const request_shape shape{anthropic_request(), "messages", true, role_of, false};
-  if (auto done = made->read(body, shape, depth_max); !done) return std::unexpected(done.error());
+  if (auto done = made->read_messages(body, shape, depth_max); !done) return std::unexpected(done.error());
   return made;
 }
 

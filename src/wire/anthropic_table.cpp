@@ -235,6 +235,7 @@ std::vector<dialect::coverage_row> make_coverage() {
   for (const char* endpoint : {"messages", "messages.count_tokens"}) {
     add_coverage(out, endpoint, "request", "no", request_list().rows());
     out.push_back({endpoint, "request", "any other string", "-", "-", "-", "no", "unreadable.unknown_part"});
+    out.push_back({endpoint, "request", "a tool of an unknown type", "-", "-", "-", "no", "unreadable.unknown_part"});
   }
   add_coverage(out, "messages", "response", "no", anthropic_response().rows());
   add_coverage(out, "messages", "response", "yes", anthropic_event().rows());

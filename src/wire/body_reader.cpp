@@ -123,7 +123,8 @@ void table_request::find_last_turn(const request_shape& shape, index messages) {
   }
 }
 
-// What no table knows: told once where it holds text, and not looked into. A lone number or flag is no text, but its key is somebody's word.
+// What no table knows: told once where it holds text, and not looked into. A number or a flag is no text, nor are some in an object, but their keys
+// are somebody's words.
 bool table_request::skips_unknown(index i, part like) {
   const auto& body = listed_.body();
   const auto& n = body[i];
@@ -132,13 +133,15 @@ bool table_request::skips_unknown(index i, part like) {
     if (i == body.first_child(n.parent)) listed_.add_unread("unknown part", n.parent);
     return true;
   }
-  if (holds_text(body, i)) {
+  if (is_thing(i) || holds_text_beside_keys(body, i)) {
     listed_.add_unread("unknown part", i);
     return container;
   }
   like.kind = part_kind::annotation;
-  if (!n.key.empty()) listed_.add_key(i, like);
-  if (n.kind == kind::number) listed_.add_value(i, like);
+  for (auto at = i; at < n.next; ++at) {
+    if (!body[at].key.empty()) listed_.add_key(at, like);
+    if (body[at].kind == kind::number) listed_.add_value(at, like);
+  }
   return container;
 }
 
@@ -227,6 +230,7 @@ void table_request::list(const request_shape& shape, index messages, std::uint32
       mine.kind = r->kind;
       const bool below = states_[n.parent] == states_[i];
       if (r->names_model && n.kind == kind::string) other_models_.push_back(i);
+      if (r->fetches && !below && n.kind != kind::null && n.text != "false") listed_.add_fetch(i, r->stands_for);
       if (key_is_text(body, i, *r, below)) listed_.add_key(i, mine);
       list_value(listed_, i, *r, mine, below, kind_of(i, *r), depth_max);
     }
@@ -283,8 +287,8 @@ result<void> table_response::read(std::string_view bytes, const answer_table& ta
   return {};
 }
 
-// A vendor's own field: no table knows what it is, so it is held against the rules where it stands. The numbers of a list may be tokens, which
-// spell text that no rule can read: they are told once, wherever among other values the first stands.
+// A vendor's own field: no table knows what it is, so it is held against the rules where it stands; numbers of a list once each, and as what they
+// spell as bytes and as code points.
 void table_response::list_unknown(index i, part like) {
   const auto& body = listed_.body();
   const auto& n = body[i];
@@ -293,7 +297,9 @@ void table_response::list_unknown(index i, part like) {
   if (n.kind == kind::string && !n.text.empty()) listed_.add_fixed(i, row{.path = "", .what = text_class::name}, like, as_data_url(n.text));
   if (n.kind != kind::number) return;
   if (body[n.parent].kind != kind::array) return listed_.add_value(i, like);
-  if (std::exchange(numbers_of_, n.parent) != n.parent) listed_.add_unread("unknown part", n.parent);
+  if (std::exchange(numbers_of_, n.parent) != n.parent && lists_read_.insert(n.parent).second) list_numbers(n.parent, like);
+  if (std::exchange(numbers_in_, like.choice) != like.choice) numbers_ = {};
+  if (numbers_.insert(n.text).second) listed_.add_value(i, like);
 }
 
 index table_response::member(index object, std::string_view key) const {

@@ -41,6 +41,8 @@ class table_request : public request_body {
   virtual void add_system(const system_words& /*added*/, std::vector<text::json::splice>& /*splices*/) const {}
   // What a text is, where more than its place says so.
   [[nodiscard]] virtual part_kind kind_of(text::json::index /*i*/, const row& r) const { return r.kind; }
+  // Whether what no table knows is a thing of its own, as a tool is, whatever it holds.
+  [[nodiscard]] virtual bool is_thing(text::json::index /*unknown*/) const { return false; }
   // A model by the name that rules know, as a request writes it.
   [[nodiscard]] virtual std::string_view model_of(std::string_view written) const { return written; }
   bool stream_ = false;
@@ -102,6 +104,8 @@ class table_response : public response_body {
 
  private:
   void list_unknown(text::json::index i, part like);
+  // spelled_numbers.cpp: what a list that no table knows spells.
+  void list_numbers(text::json::index list, const part& like);
   // copies.cpp: what repeats the text in pieces, where it says otherwise.
   void list_copies(text::json::index copy, part like);
   // alternatives.cpp: in what repeats the text in pieces.
@@ -109,7 +113,10 @@ class table_response : public response_body {
   void drop_alternatives(std::span<const replacement> edits, std::vector<text::json::splice>& dropped) const;
   const path_table* table_ = nullptr;
   std::vector<std::uint16_t> states_;
-  text::json::index numbers_of_ = text::json::none;  // the list whose numbers were told last
+  text::json::index numbers_of_ = text::json::none;  // the list whose numbers were read last
+  std::unordered_set<text::json::index> lists_read_;
+  std::unordered_set<std::string_view> numbers_;  // that stand in lists of the choice at hand
+  std::int32_t numbers_in_ = -1;                  // which that is
   std::unordered_set<std::string_view> alternatives_;  // that are listed, of the copy at hand
   text::json::index alternatives_of_ = text::json::none;
   std::vector<text::json::index> nodes_;  // of choices_

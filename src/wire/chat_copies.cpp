@@ -1,5 +1,6 @@
 // What of a streamed chat answer spells a text, points into it or says it aloud: see chat_stream.hpp. What an edit may still move, or take
 // back, waits until the text is decided.
+#include <algorithm>
 #include <utility>
 
 #include "chat_stream.hpp"
@@ -49,6 +50,13 @@ void chat_stream::drop_copies(const entry& of, choice& c, const channel_sink& si
   if (delta == none || event_.body()[delta].kind != kind::object) return;
   follow_citations(delta, c, sink);
   follow_audio(delta, c, sink);
+}
+
+// llama.cpp says in its last event which tokens all events before it were of.
+void chat_stream::drop_verbose(bool touched) {
+  const auto verbose = event_.child(0, "__verbose");
+  if (verbose == none) return;
+  if (touched || std::ranges::any_of(choices_, [](const auto& c) { return c.second.edited; })) event_.blank(verbose, "tokens", "null");
 }
 
 // Citations go where their words have gone.

@@ -84,6 +84,7 @@ class chat_response final : public table_response {
     if (body[choice].kind != kind::object) return;
     for (const char* spelled : {"logprobs", "token_ids"}) blank(body, choice, spelled, "null", splices);
     for (const auto spelled : openai_prompt_copies) blank(body, 0, spelled, "null", splices);
+    blank(body, body.member(0, "__verbose"), "tokens", "null", splices);
     const auto message = body.member(choice, "message");
     if (message == none || body[message].kind != kind::object) return;
     blank(body, body.member(message, "audio"), "data", "\"\"", splices);

@@ -51,6 +51,7 @@ response_stream::status chat_stream::event(const http::sse_event& e, channel_sin
     touched = touched || c.touched;
   }
   for (const auto key : touched ? std::span(openai_prompt_copies) : std::span<const std::string_view>()) event_.blank(0, key, "null");
+  drop_verbose(touched);
   if (!waiting_bytes_.fit(sink)) return stopped();
   write(e, out);
   usage_due_ = usage_due_ && !(at_hand_.empty() && openai_tells_usage(event_));  // with choices it tells none

@@ -75,6 +75,7 @@ class chat_stream final : public event_stream {
   [[nodiscard]] bool knows_tokens(const entry& of, const choice& c, channel_sink& sink);
   // chat_copies.cpp: what spells a text, points into it or says it aloud.
   void drop_copies(const entry& of, choice& c, const channel_sink& sink);
+  void drop_verbose(bool touched);
   void follow_citations(text::json::index delta, choice& c, const channel_sink& sink);
   void follow_audio(text::json::index delta, choice& c, const channel_sink& sink);
   void let_copies_go(std::int64_t number, choice& c, const channel_sink& sink, std::string& out);

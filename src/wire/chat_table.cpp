@@ -100,6 +100,7 @@ constexpr auto request_rows = std::to_array<row>({
     {"user", name, kind::name, from::user},
     {"safety_identifier", name, kind::name, from::user},
     {"prompt_cache_key", name, kind::name, from::user},
+    fetches({"web_search_options", scalar}, held::web_search),
     {"web_search_options.search_context_size", opaque},
     {"web_search_options.user_location.type", opaque},
     {"web_search_options.user_location.approximate.city", name, kind::annotation, from::user},
@@ -287,12 +288,12 @@ const answer_table& chat_chunk_table() {
 
 void add_chat_coverage(std::vector<dialect::coverage_row>& out) {
   add_coverage(out, "chat.completions", "request", "no", chat_request_table().rows());
-  out.push_back({"chat.completions", "request", "any other string, object or list", "-", "-", "-", "no", "unreadable.unknown_part"});
+  out.push_back({"chat.completions", "request", "any other string, object or list", "-", "-", "-", "no", "unreadable.unknown_part; of numbers and flags alone the keys are scanned; a redaction blocks"});
   out.push_back({"chat.completions", "request", "any other number or flag, and its key", "-", "-", "-", "no", "scanned; a redaction blocks"});
   add_coverage(out, "chat.completions", "response", "no", chat_response_table().rows());
   add_coverage(out, "chat.completions", "response", "yes", chat_chunk_table().rows());
   out.push_back({"chat.completions", "response", "any other string or number", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
-  out.push_back({"chat.completions", "response", "any other list of numbers", "-", "-", "-", "both", "unreadable.unknown_part"});
+  out.push_back({"chat.completions", "response", "any other list of numbers", "N", "assistant", "annotation", "both", "scanned, each number and what all spell as bytes and as code points; a redaction blocks"});
 }
 
 }  // namespace sluice::wire

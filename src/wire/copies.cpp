@@ -11,7 +11,7 @@
 #include "event_reader.hpp"
 #include "sluice/base/code_points.hpp"
 #include "sluice/base/limits.hpp"
-#include "sluice/text/view.hpp"
+#include "spelled_numbers.hpp"
 
 namespace sluice::wire {
 
@@ -26,20 +26,6 @@ bool is_apis_word(std::string_view key) {
                                                                  "logprobs_result", "chosenCandidates", "chosen_candidates", "tokenId", "token_id", "logProbability", "log_probability",
                                                                  "logProbabilitySum", "log_probability_sum"});
   return key.empty() || std::ranges::find(words, key) != words.end();
-}
-
-// Bytes may end within a code point: the rest is in the list behind. What is no UTF-8 stands as '?'.
-void make_text(std::string& bytes) {
-  if (text::is_valid_utf8(bytes)) return;
-  std::string out;
-  for (std::string_view rest = bytes; !rest.empty();) {
-    const auto lead = static_cast<unsigned char>(rest[0]);
-    const auto size = std::min<std::size_t>(rest.size(), lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4);
-    const bool valid = text::is_valid_utf8(rest.substr(0, size));
-    valid ? out += rest.substr(0, size) : out += '?';
-    rest.remove_prefix(valid ? size : 1);
-  }
-  bytes = std::move(out);
 }
 
 }  // namespace
@@ -66,7 +52,7 @@ void spelled_text::read(const text::json::document& body, index at) {
       if (code == std::errc() && end == number.data() + number.size() && value <= 0xff) bytes += static_cast<char>(value);
     }
   }
-  make_text(bytes);
+  make_text(bytes);  // they may end within a code point: the rest is in the list behind
 }
 
 bool spells_text(std::string_view key) { return key == "logprobs" || key == "logprobsResult" || key == "logprobs_result"; }

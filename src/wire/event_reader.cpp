@@ -40,6 +40,7 @@ result<void> event_reader::parse(std::string_view data) {
   numbers_.clear();
   copies_at_hand_.clear();
   numbers_of_ = none;
+  lists_read_.clear();
   types_.forget();
   if (auto parsed = body_.parse_next(data, depth_max_); !parsed) return parsed;
   begin_marks();
@@ -188,11 +189,11 @@ bool event_reader::judge_unknown(index i, grower& dialect, channel_sink& sink) {
   return true;
 }
 
-// A number that nobody knows is judged as it is written. Those of a list may be tokens, which spell text that no rule can read: they are told
-// once, wherever among other values the first stands.
+// A number that nobody knows is judged as it is written; those of a list, which may be the bytes or the code points of a text, as what they spell, too.
 bool event_reader::judge_number(index i, const grower& dialect, channel_sink& sink) {
   const auto& n = body_[i];
-  if (body_[n.parent].kind == kind::array) return std::exchange(numbers_of_, n.parent) == n.parent || admits(n.parent, "unknown part", std::nullopt, sink);
+  const bool begins_list = body_[n.parent].kind == kind::array && std::exchange(numbers_of_, n.parent) != n.parent && lists_read_.insert(n.parent).second;
+  if (begins_list && !judge_list(n.parent, dialect, sink)) return false;
   if (judged_numbers_.contains(n.text)) return true;
   if (!judge_value(n, role::assistant, part_kind::annotation, body_.path(i), dialect.choice_of(i), sink)) return false;
   judged_numbers_.add(n.text);

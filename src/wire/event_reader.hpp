@@ -17,6 +17,7 @@
 #include "attachments.hpp"
 #include "copies.hpp"
 #include "sluice/http/sse.hpp"
+#include "spelled_numbers.hpp"
 #include "table.hpp"
 #include "text_offsets.hpp"
 
@@ -166,6 +167,8 @@ class event_reader {
   [[nodiscard]] bool judge_key(std::string_view key, std::string name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_line(std::string_view name, std::string_view value, bool word, channel_sink& sink);
   [[nodiscard]] bool judge_number(text::json::index i, const grower& dialect, channel_sink& sink);
+  // spelled_numbers.cpp: of a list that no table knows.
+  [[nodiscard]] bool judge_list(text::json::index list, const grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_alternatives(text::json::index i, const grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_alternative(std::string_view text, text::json::index i, const grower& dialect, channel_sink& sink, bool& stays);
   [[nodiscard]] bool judge_copy(text::json::index at, const grower& dialect, channel_sink& sink, bool& stays);
@@ -226,7 +229,15 @@ class event_reader {
   std::vector<text::json::splice> splices_;
   std::set<std::string, std::less<>> keys_;
   recent_texts known_lines_{256, 256}, lines_{256, 256}, judged_numbers_{1024, 64};
-  text::json::index numbers_of_ = text::json::none;  // the list in the event at hand whose numbers were told last
+  text::json::index numbers_of_ = text::json::none;  // the list in the event at hand whose numbers were read last
+  std::set<text::json::index> lists_read_;           // in it
+  struct number_list {
+    std::string said;    // the end of what it spelled until now
+    bool apart = false;  // its bytes spell another text than its code points
+    std::string open;    // bytes at its end that are no code point yet
+  };
+  std::map<std::string, number_list, std::less<>> lists_;  // by known_as()
+  spelled_numbers numbers_spelled_;
   std::map<std::string, field, std::less<>> again_;
   std::map<std::string, bool, std::less<>> alternatives_;  // with whether they may leave
   std::size_t alternative_bytes_ = 0;                      // of them

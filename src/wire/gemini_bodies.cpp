@@ -95,6 +95,12 @@ class gemini_request_body final : public table_request {
     add_to_list(body, parts, added, text_part, splices);
   }
   [[nodiscard]] part_kind kind_of(index i, const row& r) const override { return thought_or(listed_.body(), i, r); }
+  // A tool is a member of an element of a list of tools.
+  [[nodiscard]] bool is_thing(index unknown) const override {
+    const auto& body = listed_.body();
+    const auto element = body[unknown].parent, list = body[element].parent;
+    return element != 0 && body[element].kind == kind::object && body[list].kind == kind::array && body[list].key == "tools";
+  }
   [[nodiscard]] std::string_view model_of(std::string_view written) const override { return gemini_model(written); }
 
  private:

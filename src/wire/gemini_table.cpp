@@ -1,6 +1,7 @@
 // Gemini, field by field. Parts stand in contents, in instructions, in results and in answers, so their rows are put together.
 #include "gemini_table.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "error_rows.hpp"
@@ -89,12 +90,12 @@ constexpr auto request_rows = std::to_array<row>({
     {"tools[].functionDeclarations[].parametersJsonSchema", schema, kind::tool_definition, from::system},
     {"tools[].functionDeclarations[].response", schema, kind::tool_definition, from::system},
     {"tools[].functionDeclarations[].responseJsonSchema", schema, kind::tool_definition, from::system},
-    {"tools[].googleSearch", parameters},
-    {"tools[].googleSearchRetrieval", parameters},
-    {"tools[].enterpriseWebSearch", parameters},
-    {"tools[].googleMaps", parameters},
+    fetches({"tools[].googleSearch", parameters}, held::web_search),
+    fetches({"tools[].googleSearchRetrieval", parameters}, held::web_search),
+    fetches({"tools[].enterpriseWebSearch", parameters}, held::web_search),
+    fetches({"tools[].googleMaps", parameters}, held::web_search),
     {"tools[].codeExecution", parameters},
-    {"tools[].urlContext", parameters},
+    fetches({"tools[].urlContext", parameters}, held::web_pages),
     {"tools[].computerUse.environment", opaque},
     {"tools[].computerUse.excludedPredefinedFunctions[]", name, kind::name, from::system},
     {"tools[].computerUse.disabledSafetyPolicies[]", opaque},
@@ -285,7 +286,8 @@ std::vector<dialect::coverage_row> make_coverage() {
   std::vector<dialect::coverage_row> out;
   const auto endpoint = [&](std::string_view named, std::span<const row> asked) {
     add_coverage(out, named, "request", "no", asked);
-    out.push_back({named, "request", "any other string or object", "-", "-", "-", "no", "unreadable.unknown_part"});
+    out.push_back({named, "request", "any other string or object", "-", "-", "-", "no", "unreadable.unknown_part; of numbers and flags alone the keys are scanned; a redaction blocks"});
+    if (std::ranges::any_of(asked, [](const row& r) { return r.path.starts_with("tools[]"); })) out.push_back({named, "request", "any other tool", "-", "-", "-", "no", "unreadable.unknown_part"});
     const bool streams = named == "streamGenerateContent";
     add_coverage(out, named, "response", streams ? "yes" : "no", (streams ? gemini_event() : gemini_response()).rows());
     out.push_back({named, "response", "any other string or number", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
@@ -296,7 +298,7 @@ std::vector<dialect::coverage_row> make_coverage() {
   endpoint("embedContent", embed_list().rows());
   endpoint("batchEmbedContents", embed_list().rows());
   add_coverage(out, "cachedContents", "request", "no", cache_list().rows());
-  out.push_back({"cachedContents", "request", "any other string or object", "-", "-", "-", "no", "unreadable.unknown_part"});
+  out.push_back({"cachedContents", "request", "any other string or object", "-", "-", "-", "no", "unreadable.unknown_part; of numbers and flags alone the keys are scanned; a redaction blocks"});
   for (const char* named : {"cachedContents", "cachedContents.get"}) {
     add_coverage(out, named, "response", "no", gemini_cache_answer().rows());
     out.push_back({named, "response", "any other string or number", "N", "assistant", "annotation", "no", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});

@@ -126,7 +126,7 @@ std::vector<dialect::coverage_row> make_coverage() {
   std::vector<dialect::coverage_row> out;
   for (const char* endpoint : {"chat", "generate", "embed", "embeddings"}) {
     add_coverage(out, endpoint, "request", "no", request_list(endpoint).rows());
-    out.push_back({endpoint, "request", "any other string or object (template is one)", "-", "-", "-", "no", "unreadable.unknown_part"});
+    out.push_back({endpoint, "request", "any other string or object (template is one)", "-", "-", "-", "no", "unreadable.unknown_part; of numbers and flags alone the keys are scanned; a redaction blocks"});
     add_coverage(out, endpoint, "response", "no", ollama_response().rows());
     out.push_back({endpoint, "response", "any other string or number", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   }

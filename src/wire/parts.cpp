@@ -11,14 +11,20 @@ namespace sluice::wire {
 using text::json::index;
 using text::json::kind;
 
-bool holds_text(const text::json::document& body, index at) {
+bool holds_text_beside_keys(const text::json::document& body, index at) {
   for (auto i = at; i < body[at].next; ++i) {
     const auto& n = body[i];
     if (n.kind == kind::string && !n.text.empty()) return true;
-    if (i != at && !n.key.empty()) return true;  // words can be put into keys
     if (n.kind == kind::number && body[n.parent].kind == kind::array) return true;  // tokens and embeddings spell text, too
   }
   return false;
+}
+
+bool holds_text(const text::json::document& body, index at) {
+  for (auto i = at + 1; i < body[at].next; ++i) {
+    if (!body[i].key.empty()) return true;  // words can be put into keys
+  }
+  return holds_text_beside_keys(body, at);
 }
 
 bool hides_text(const text::json::document& body, index at, const row& r, bool leads_on) {

@@ -11,6 +11,8 @@ namespace sluice::wire {
 
 // Whether a value holds text that somebody may have put there, or tokens, which spell it.
 [[nodiscard]] bool holds_text(const text::json::document& body, text::json::index at);
+// Whether it holds such beside the keys in it, which may be all that a client chose.
+[[nodiscard]] bool holds_text_beside_keys(const text::json::document& body, text::json::index at);
 // Whether a value that is no string stands where a row says that what is there cannot be read. `leads_on`: the row has others below it.
 [[nodiscard]] bool hides_text(const text::json::document& body, text::json::index at, const row& r, bool leads_on);
 
@@ -56,6 +58,7 @@ class listed_body {
   }
   // With what else there is to say of it.
   void add_unread(unread what, text::json::index node);
+  void add_fetch(text::json::index node, std::string_view of) { add_unread({.reason = "upstream fetch", .path = {}, .stands_for = of}, node); }
   void add_reference(text::json::index node, const row& r) { add_unread({.reason = "server state", .path = {}, .stands_for = r.stands_for}, node); }
 
   // Replacements as splices of the body's bytes.

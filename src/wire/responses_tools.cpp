@@ -90,6 +90,7 @@ constexpr auto hosted_rows = std::to_array<row>({
     {"<computer_use_preview>.environment", opaque},
     {"<computer_use_preview>.display_width", scalar},
     {"<computer_use_preview>.display_height", scalar},
+    fetches({"<x_search>.type", opaque}, held::web_search),
     {"<x_search>.allowed_x_handles[]", name, kind::tool_definition, from::system},
     {"<x_search>.excluded_x_handles[]", name, kind::tool_definition, from::system},
     {"<x_search>.from_date", opaque},
@@ -101,7 +102,7 @@ constexpr auto hosted_rows = std::to_array<row>({
 });
 // Below each name that the search of the web has had.
 constexpr auto web_search_rows = std::to_array<row>({
-    {"type", opaque},
+    fetches({"type", opaque}, held::web_search),
     {"search_context_size", opaque},
     {"search_content_types[]", opaque},
     {"external_web_access", scalar},

@@ -301,6 +301,7 @@ std::string_view treatment(const row& r, bool streamed) {
   if (streamed && r.comes == coming::whole && r.what == text_class::text) return "scanned, edited; whole in each event";
   if (streamed && r.comes == coming::whole && r.what == text_class::name && r.kind != part_kind::name) return "scanned; a redaction blocks; whole in each event";
   if (r.names_model) return "passed: a model; unreadable.unknown_part where rules or upstreams tell it apart from the one asked for; other text there is scanned";
+  if (r.fetches) return "unreadable.upstream_fetch; settings in it pass, other text there is scanned";
   switch (r.what) {
     case text_class::text: return r.apart ? "scanned, edited; each element of the list by itself" : "scanned, edited";
     case text_class::json: case text_class::arguments: return "leaves scanned, edited; keys scanned";

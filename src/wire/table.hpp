@@ -61,6 +61,7 @@ struct row {
   bool names_model = false;                          // of a request's: a model beside the one asked for, that may answer or reads what is said
   std::string_view stands_for = {};                  // of class `reference`: what it names that nobody could say in its place
   bool apart = false;                                // of a request's: it is in a list at the top of which the API takes each element by itself
+  bool fetches = false;                              // of a request's: with it the upstream reads by itself what `stands_for` says
 };
 [[nodiscard]] constexpr row grows(row r) {
   r.comes = coming::grows;
@@ -82,8 +83,16 @@ inline constexpr std::string_view container = "a container, which only the upstr
 inline constexpr std::string_view search_store = "a store or a search of its own, whose texts the upstream reads itself";
 inline constexpr std::string_view file_address = "a file at an address, which the upstream reads itself";
 inline constexpr std::string_view tokens = "a conversation in its server's own tokens, which /api/chat takes as messages instead";
+inline constexpr std::string_view web_search = "a search of the web, whose pages the upstream reads itself";
+inline constexpr std::string_view web_pages = "pages of the web, which the upstream reads itself where an address is named";
+inline constexpr std::string_view cached_prompt = "a prompt that another server keeps in its cache, which the upstream reads itself";
 inline constexpr std::string_view skill = "a skill, which the upstream reads itself";
 }  // namespace held
+[[nodiscard]] constexpr row fetches(row r, std::string_view stands_for) {
+  r.fetches = true;
+  r.stands_for = stands_for;
+  return r;
+}
 [[nodiscard]] constexpr row apart(row r) {
   r.apart = true;
   return r;

@@ -37,6 +37,27 @@ constexpr auto completions_request = std::to_array<row>({
     {"presence_penalty", scalar},
     {"seed", scalar},
     {"logit_bias.{*}", scalar},
+    // vLLM: chat_vendors.cpp says what they are.
+    {"stop_token_ids[]", scalar},
+    {"allowed_token_ids[]", scalar},
+    {"truncation_side", opaque},
+    {"request_id", opaque},
+    {"cache_salt", name, kind::name, from::user},
+    {"bad_words[]", name, kind::text, from::system},
+    {"guided_json", schema, kind::tool_definition, from::system},
+    {"guided_regex", name, kind::tool_definition, from::system},
+    {"guided_choice[]", name, kind::tool_definition, from::system},
+    {"guided_grammar", name, kind::tool_definition, from::system},
+    {"structured_outputs", schema, kind::tool_definition, from::system},
+    {"vllm_xargs", schema, kind::text, from::system},
+    {"logits_processors", schema, kind::tool_definition, from::system},
+    {"repetition_detection", parameters},
+    elsewhere({"kv_transfer_params", reference}, held::cached_prompt),
+    {"response_format.type", opaque},
+    {"response_format.json_schema.name", name, kind::name, from::system},
+    {"response_format.json_schema.description", name, kind::tool_definition, from::system},
+    {"response_format.json_schema.schema", schema, kind::tool_definition, from::system},
+    {"response_format.json_schema.strict", scalar},
 });
 constexpr auto completions_response = std::to_array<row>({
     {"id", opaque},
@@ -52,6 +73,7 @@ constexpr auto completions_response = std::to_array<row>({
     grows({"choices[].text", text, kind::text, from::assistant}),
     {"choices[].finish_reason", opaque},
     {"choices[].logprobs", copy},
+    {"choices[].prompt_token_ids", copy},
     {"choices[].content_filter_results", parameters},
 });
 constexpr auto embeddings_request = std::to_array<row>({

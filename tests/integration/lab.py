@@ -192,7 +192,7 @@ def to(port, dialect="openai", paths=("/v1",)):
 
 def to_every_dialect(port):
     """`upstreams:` that lead each dialect's paths to one server."""
-    return "\n".join([to(port, "openai", ["/v1", "/openai"]), to(port, "anthropic", ["/v1/messages"]), to(port, "gemini", ["/v1beta"]), to(port, "ollama", ["/api"])])
+    return "\n".join([to(port, "openai", ["/v1", "/openai"]), to(port, "anthropic", ["/v1/messages"]), to(port, "gemini", ["/v1beta", "/v1"]), to(port, "ollama", ["/api"])])
 
 
 class Gateway:

@@ -125,6 +125,8 @@ def put(at, path, leaf):
 def leaves(row):
     """(leaf, what has to become of it) of a row of the table."""
     what = row["class"]
+    if row["path"] == "any other list of numbers":
+        return [([ord(c) for c in MARKER], STOPPED), ([7, *MARKER.encode(), None], STOPPED)]
     if what == "T":
         return [(f"at {MARKER} now", EDITED)]
     if what == "J":
@@ -287,6 +289,8 @@ def unread_requests(told, base):
         "any other string, object or list": strings + objects + [base | {"words": [MARKER]}],
         "any other string or object (template is one)": strings + objects + [base | {"template": "x"}],
         "any other number or flag, and its key": [base | {MARKER: 1}, base | {MARKER: True}],
+        "any other tool": [base | {"tools": [{"crystalBall": {}}]}],
+        "a tool of an unknown type": [base | {"tools": [{"type": "crystal_ball_20270101", "name": "x"}]}],
         "tokens as numbers": [base | {text: [1, 2, 3]}, base | {text: [[1, 2], [3]]}],
         "input[]<compaction>.encrypted_content, .id": [base | {"input": [{"type": "compaction", "encrypted_content": "QUJD"}]}, base | {"input": [{"type": "compaction", "id": "c1"}]}],
         "input[]<image_generation_call>.id without a result": [base | {"input": [{"type": "image_generation_call", "id": "i1"}]}],
@@ -300,5 +304,4 @@ def unread_answer(told, base):
     """An answer, or an event, with what a row of no class calls so."""
     return {
         "a delta of an unknown type": {"type": "response.unheard_of.delta", "output_index": 0, "delta": MARKER},
-        "any other list of numbers": base | {"words": [1, 2, 3]},
     }[told]

@@ -74,7 +74,7 @@ class Speaker:
             return self.recorded
         if path.startswith("/v1/messages"):
             return self.error(anthropic_error) or self.anthropic(body)
-        if path.startswith("/v1beta/"):
+        if path.startswith(("/v1beta/", "/v1/models/")):
             return self.error(gemini_error) or self.gemini(path, body)
         if path.startswith("/api/"):
             return self.error(ollama_error) or self.ollama(path, body)

@@ -52,10 +52,12 @@ def test_each_dialect_answers_in_one_piece(lab):
     up.pieces = ["ask Halden Bank today"]
     for path, body in (("/v1/messages", {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]}),
                        ("/v1beta/models/m:generateContent", {"contents": [{"parts": [{"text": "x"}]}]}),
+                       ("/v1/models/m:generateContent", {"contents": [{"parts": [{"text": "x"}]}]}),
+                       ("/v1/chat/completions", {"model": "m", "messages": [{"role": "user", "content": "x"}]}),
                        ("/api/chat", {"model": "m", "stream": False, "messages": [{"role": "user", "content": "x"}]})):
         status, _, data = g.post(body, path=path)
         assert status == 200 and b"ask [R] today" in data, (path, data)
-        assert any(r.get("dialect") in ("anthropic", "gemini", "ollama") for r in g.records())
+        assert any(r.get("dialect") in ("anthropic", "gemini", "ollama", "openai") for r in g.records())
     for path in ("/v1/messages/batches", "/v1beta/files", "/api/pull"):
         assert g.post({"model": "m"}, path=path)[0] == 403, path
     assert g.post({"Messages": []}, path="/api/chat")[0] == 400

