@@ -75,7 +75,7 @@ class part_matcher final : private text::derived_sink {
   void scan(text::view_kind view);
   void scan(const shard& one, std::string_view text);
   void regexes(text::view_kind view);
-  [[nodiscard]] bool others_say(const term& of) const;
+  [[nodiscard]] role_texts::answer others_say(const term& of) const;
   void words(text::view_kind view);
   void note(std::uint32_t term, std::size_t begin, std::size_t end, bool leans);
   [[nodiscard]] text::text_unit back(text::text_unit span) const;
