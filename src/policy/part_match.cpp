@@ -83,6 +83,8 @@ void part_matcher::run_decoded(std::string_view text, const text_place& where, m
     if (!derived_only) run(text, where, out);
     if (rules_.deriving.any()) run_derived(text, where, out);
     if (rules_.scoring.any()) run_scores(text, where, out);
+    if (level + 1 < text::json_levels) continue;
+    if (const auto bytes = text::left_escapes().feed(text); bytes > 0) out.undecoded(bytes);
   }
   ways_back_.clear();
 }

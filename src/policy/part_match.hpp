@@ -32,6 +32,8 @@ class match_sink {
   virtual void found(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view view) = 0;
   virtual void failed(std::uint32_t term) = 0;
   virtual void scored(std::string_view /*name*/, float /*score*/) {}
+  // So many bytes are escaped more often than anything is decoded.
+  virtual void undecoded(std::uint64_t /*bytes*/) {}
   // Whether a classifier's term could make its rule match, so that it is asked.
   virtual bool wants(std::uint32_t /*term*/) { return true; }
 

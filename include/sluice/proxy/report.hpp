@@ -56,7 +56,8 @@ class text_names {
 // Why text was passed unscanned. Every reason in a report is one of these.
 inline constexpr auto unscanned_reasons = std::to_array<std::string_view>({
     "unknown path", "denied path", "form", "unknown part", "attachment", "server state", "not UTF-8", "unreadable request", "compressed request",
-    "unreadable answer", "compressed answer", "charset", "behind the end", "listing"});
+    "unreadable answer", "compressed answer", "charset", "behind the end", "listing",
+    "JSON nested in strings"});
 
 // What of the ledger an exchange built upon.
 struct recalled_handle {
