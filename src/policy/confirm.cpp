@@ -119,15 +119,16 @@ advance_result advance_regex(const term& of, const text::edged_text& in, std::si
                              match::match_state& state, std::vector<match_span>& out, const text_position* where) {
   const auto text = in.text();
   rejections turned_down(of, text);
+  bool unknown = false;  // whether some match counts; what comes behind it may count all the same
   while (from < text.size()) {
     const auto hit = of.regex->regex.find(in, from, more, state);
     switch (hit.status) {
       case match::regex::status::unavailable: return {from, nowhere, true};
-      case match::regex::status::none: return {text.size(), nowhere, false};
+      case match::regex::status::none: return {text.size(), nowhere, unknown};
       case match::regex::status::partial:
         // A boundary at the very end waits for a byte, but no byte of the text waits for it.
-        if (hit.begin >= text.size()) return {text.size(), nowhere, false};
-        return {hit.begin, hit.begin, false};
+        if (hit.begin >= text.size()) return {text.size(), nowhere, unknown};
+        return {hit.begin, hit.begin, unknown};
       case match::regex::status::match: break;
     }
     if (hit.end <= hit.begin) {  // \K or a look-around alone: nothing to act on
@@ -135,15 +136,16 @@ advance_result advance_regex(const term& of, const text::edged_text& in, std::si
       continue;
     }
     // Later text may still change the end of the view, and with it this match.
-    if (more && hit.end > stable) return {hit.begin, hit.begin, false};
-    if (words.excludes_all(of, text)) return {text.size(), nowhere, false};
+    if (more && hit.end > stable) return {hit.begin, hit.begin, unknown};
+    if (words.excludes_all(of, text)) return {text.size(), nowhere, unknown};
     bool failed = false;
     const auto end = accepted_end(of, in, hit, state, failed);
     if (failed || turned_down.too_many()) return {from, nowhere, true};
     auto around = surroundings::differ;
     if (end != 0 && words.admits(of, text, end) && has_entropy(of, text.substr(hit.begin, end - hit.begin))) around = look_around(of, in, hit.begin, end, more, stable, where);
-    if (around == surroundings::open) return {hit.begin, hit.begin, false};
-    if (around == surroundings::differ) {
+    if (around == surroundings::open) return {hit.begin, hit.begin, unknown};
+    unknown = unknown || around == surroundings::unknown;
+    if (around == surroundings::differ || around == surroundings::unknown) {
       turned_down.add(hit.end - hit.begin);
       from = next_code_point(text, hit.begin);
       continue;
@@ -151,7 +153,7 @@ advance_result advance_regex(const term& of, const text::edged_text& in, std::si
     out.push_back({hit.begin, end, around == surroundings::leans});
     from = end;
   }
-  return {text.size(), nowhere, false};
+  return {text.size(), nowhere, unknown};
 }
 
 std::size_t keyword_cursor::of(std::uint32_t term) const {
@@ -279,7 +281,9 @@ class keyword_pass {
     const auto around = look_around(all_.terms[who.owner], in_, at, end, more_, stable_, where ? &*where : nullptr);
     if (around == surroundings::open) return wait(who.owner, at);
     if (around == surroundings::differ) return false;
-    out.push_back({who.owner, at, end, around == surroundings::leans});
+    const bool unknown = around == surroundings::unknown;
+    out.push_back({who.owner, at, end, around == surroundings::leans, unknown});
+    if (unknown) return false;
     cursor.set(who.owner, end);
     decided_.push_back(who.owner);
     return false;

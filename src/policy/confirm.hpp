@@ -20,7 +20,7 @@ struct match_span {
 struct advance_result {
   std::size_t from;           // everything before it is decided
   std::size_t live = nowhere; // where a match that is not decided yet begins
-  bool failed = false;        // PCRE2 gave up: the matcher is unavailable
+  bool failed = false;        // PCRE2 gave up, or what stands beside a match could not be read: the matcher is unavailable
 };
 
 // Finds a regex term's matches in the text from `from` on and appends them. `more`: the text may go on, and nothing that ends after
@@ -33,6 +33,7 @@ struct keyword_match_span {
   std::uint32_t term;
   std::size_t begin, end;
   bool leans = false;
+  bool unknown = false;  // whether it counts: what stands beside it could not be read, and its matcher is unavailable
 };
 
 // Where one term's next word may begin; terms without an entry may begin anywhere.

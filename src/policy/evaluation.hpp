@@ -95,6 +95,8 @@ class evaluation final : private match_sink, private joined_sink, private role_r
     note(term, begin, end, original, view);
   }
   void scored(std::string_view name, float score) override { keep_highest(out_, name, score); }
+  // Of texts that were judged each by itself it has been told.
+  void undecoded(std::uint64_t bytes) override { out_.undecoded += known_ == nullptr ? bytes : 0; }
   void failed(std::uint32_t term) override { (void)judge_.unavailable(program_.terms[term].rule); }
   bool wants(std::uint32_t term) override {
     if (program_.terms[term].immediate) return true;

@@ -83,6 +83,8 @@ void part_matcher::run_decoded(std::string_view text, const text_place& where, m
     if (!derived_only) run(text, where, out);
     if (rules_.deriving.any()) run_derived(text, where, out);
     if (rules_.scoring.any()) run_scores(text, where, out);
+    if (level + 1 < text::json_levels) continue;
+    if (const auto bytes = text::left_escapes().feed(text); bytes > 0) out.undecoded(bytes);
   }
   ways_back_.clear();
 }
@@ -226,16 +228,23 @@ void part_matcher::regexes(text::view_kind view) {
     prefilter_state prefilter{.anywhere = where_->direction == direction::request, .first_end = {}};
     auto state = advance_regex(t, in, 0, false, size, prefilter, s_.state, spans_, at);
     const bool without_word = prefilter.first_end == nowhere;
-    if (without_word && others_say(t)) {
+    const auto said = without_word ? others_say(t) : role_texts::answer::no;
+    if (said != role_texts::answer::no) {
       prefilter.first_end = 0;
       state = advance_regex(t, in, 0, false, size, prefilter, s_.state, spans_, at);
+    }
+    if (said == role_texts::answer::unknown) {
+      if (state.failed || !spans_.empty()) out_->failed(term);
+      return;
     }
     for (const auto& m : spans_) note(term, m.begin, m.end, m.leans || without_word);
     if (state.failed) out_->failed(term);
   });
 }
 
-bool part_matcher::others_say(const term& of) const { return others_ != nullptr && others_->say(part_, of.view, of.last_turn_only, of.prefilter); }
+role_texts::answer part_matcher::others_say(const term& of) const {
+  return others_ == nullptr ? role_texts::answer::no : others_->say(part_, of.view, of.last_turn_only, of.prefilter);
+}
 
 // Around a seam the texts on either side are at hand as far as a match may ask for them.
 std::optional<text_position> part_matcher::position(text::view_kind view) const {
@@ -259,7 +268,7 @@ void part_matcher::words(text::view_kind view) {
   words_.clear();
   const auto where = position(view);
   (void)advance_keywords(program_, view, here, here, in, cursor, false, in.text().size(), s_.found, words_, where ? &*where : nullptr);
-  for (const auto& m : words_) note(m.term, m.begin, m.end, m.leans);
+  for (const auto& m : words_) m.unknown ? out_->failed(m.term) : note(m.term, m.begin, m.end, m.leans);
 }
 
 text::text_unit part_matcher::back(text::text_unit span) const {

@@ -32,6 +32,8 @@ class match_sink {
   virtual void found(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view view) = 0;
   virtual void failed(std::uint32_t term) = 0;
   virtual void scored(std::string_view /*name*/, float /*score*/) {}
+  // So many bytes are escaped more often than anything is decoded.
+  virtual void undecoded(std::uint64_t /*bytes*/) {}
   // Whether a classifier's term could make its rule match, so that it is asked.
   virtual bool wants(std::uint32_t /*term*/) { return true; }
 
@@ -75,7 +77,7 @@ class part_matcher final : private text::derived_sink {
   void scan(text::view_kind view);
   void scan(const shard& one, std::string_view text);
   void regexes(text::view_kind view);
-  [[nodiscard]] bool others_say(const term& of) const;
+  [[nodiscard]] role_texts::answer others_say(const term& of) const;
   void words(text::view_kind view);
   void note(std::uint32_t term, std::size_t begin, std::size_t end, bool leans);
   [[nodiscard]] text::text_unit back(text::text_unit span) const;

@@ -63,13 +63,14 @@ bool fits(const term& of, const seen_text& in, std::size_t begin, std::size_t en
 }
 
 // With what stands before and behind the text, as far as it matters.
-bool fits_joined(const term& of, const text::edged_text& in, std::size_t begin, std::size_t end, const text_position& where) {
+surroundings fits_joined(const term& of, const text::edged_text& in, std::size_t begin, std::size_t end, const text_position& where) {
   const auto text = in.text();
   const auto reach = of.context();
   const auto from = code_points_back(text, begin, reach), to = code_points_on(text, end, reach);
-  if ((from > 0 || !where.begins) && (to < text.size() || !where.ends)) return false;
+  if ((from > 0 || !where.begins) && (to < text.size() || !where.ends)) return surroundings::differ;
   for (std::size_t way = 0; way < role_texts::ways; ++way) {
     const auto others = where.in->around(where.part, where.view, of.last_turn_only, way);
+    if (!others.whole) return surroundings::unknown;
     std::string all;
     if (from == 0 && where.begins) all += others.before.substr(code_points_back(others.before, others.before.size(), reach));
     const auto at = all.size();
@@ -78,9 +79,9 @@ bool fits_joined(const term& of, const text::edged_text& in, std::size_t begin, 
     const seen_text seen(all, in, from, at, to - from);
     const auto first = at + begin - from, last = at + end - from;
     if (where.whole_words && !(seen.boundary(first) && seen.boundary(last))) continue;
-    if (fits(of, seen, first, last)) return true;
+    if (fits(of, seen, first, last)) return surroundings::leans;
   }
-  return false;
+  return surroundings::differ;
 }
 
 }  // namespace
@@ -97,7 +98,7 @@ surroundings look_around(const term& of, const text::edged_text& in, std::size_t
   if (fits(of, seen, begin, end)) return surroundings::fit;
   // A text that says itself that it is harmless stays so.
   if (where == nullptr || of.near.words.empty() || (!of.unless_near.words.empty() && beside(of.unless_near, seen, begin, end))) return surroundings::differ;
-  return fits_joined(of, in, begin, end, *where) ? surroundings::leans : surroundings::differ;
+  return fits_joined(of, in, begin, end, *where);
 }
 
 }  // namespace sluice::policy

@@ -10,8 +10,8 @@
 
 namespace sluice::policy {
 
-// `leans`: it counts because of what another text of the same role says.
-enum class surroundings : std::uint8_t { fit, differ, open, leans };
+// `leans`: it counts because of what another text of the same role says. `unknown`: it may, but that text could not be read.
+enum class surroundings : std::uint8_t { fit, differ, open, leans, unknown };
 
 // Whether what stands around text[begin, end) lets a match of `of` count. A word counts when it lies whole, between the edges that the text has,
 // within so many code points before or after the match. `open`: `more` text may come, and what is there up to `stable` does not

@@ -20,8 +20,9 @@ std::span<const std::uint32_t> part_groups::of(role who, part_kind kind, std::in
   return std::ranges::equal_range(*sorted_, std::tuple(who, kind, choice), {}, group_of);
 }
 
-// A text that would grow too much says nothing: what looks at it is unavailable already (part_matcher).
-std::string role_texts::shown(std::string_view text, text::view_kind view) {
+// Each view of a text is made here once more than by the part_matcher, and again for rules of the last turn, all out of one budget: what the matcher
+// could look at may be too much here.
+std::optional<std::string> role_texts::shown(std::string_view text, text::view_kind view) {
   text::view as;
   if (!text::make_view(text, view, as, growth_left_)) return {};
   growth_left_ -= std::max(as.text().size(), text.size()) - text.size();
@@ -36,7 +37,9 @@ const role_texts::joined& role_texts::of(std::uint32_t part, text::view_kind vie
   for (const auto i : groups_.of(p.role, p.kind, p.choice)) {
     const auto& each = parts_[i];
     if (last_turn && !each.last_turn) continue;
-    const auto text = lower(shown(each.text, view));
+    const auto as = shown(each.text, view);
+    out.whole = out.whole && as;
+    const auto text = lower(as.value_or(std::string()));
     auto& place = out.places.emplace_back(joined::place{.part = i, .begin = {}, .end = {}});
     for (std::size_t way = 0; way < ways; ++way) {
       auto& all = out.text[way];
@@ -49,13 +52,15 @@ const role_texts::joined& role_texts::of(std::uint32_t part, text::view_kind vie
   return out;
 }
 
-bool role_texts::say(std::uint32_t part, text::view_kind view, bool last_turn, const std::vector<std::string>& words) {
+role_texts::answer role_texts::say(std::uint32_t part, text::view_kind view, bool last_turn, const std::vector<std::string>& words) {
   const auto& all = of(part, view, last_turn);
-  const auto [said, fresh] = said_.try_emplace({&all, &words}, false);
+  const auto [said, fresh] = said_.try_emplace({&all, &words}, all.whole ? answer::no : answer::unknown);
   if (!fresh) return said->second;
-  return said->second = std::ranges::any_of(words, [&](const std::string& word) {
+  const bool there = std::ranges::any_of(words, [&](const std::string& word) {
     return std::ranges::any_of(all.text, [&](const std::string& text) { return text::find_word(text, word, 0).has_value(); });
   });
+  if (there) said->second = answer::yes;
+  return said->second;
 }
 
 role_texts::surrounding role_texts::around(std::uint32_t part, text::view_kind view, bool last_turn, std::size_t way) {
@@ -63,7 +68,7 @@ role_texts::surrounding role_texts::around(std::uint32_t part, text::view_kind v
   const auto place = std::ranges::lower_bound(all.places, part, {}, &joined::place::part);
   if (place == all.places.end() || place->part != part) return {};
   const std::string_view text = all.text[way];
-  return {text.substr(0, place->begin[way]), text.substr(place->end[way])};
+  return {text.substr(0, place->begin[way]), text.substr(place->end[way]), all.whole};
 }
 
 }  // namespace sluice::policy

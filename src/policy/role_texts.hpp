@@ -53,11 +53,14 @@ class role_texts {
   // Keeps the parts; they outlive it.
   explicit role_texts(std::span<const text_part> parts) : parts_(parts), groups_(parts) {}
 
-  // True when one of the words (in lower case) stands in what `part` is a piece of. `last_turn`: of its last turn alone.
-  [[nodiscard]] bool say(std::uint32_t part, text::view_kind view, bool last_turn, const std::vector<std::string>& words);
-  // What stands before and behind it, in lower case.
+  enum class answer : std::uint8_t { no, yes, unknown };
+  // Whether one of the words (in lower case) stands in what `part` is a piece of. `last_turn`: of its last turn alone. `unknown`: not in what of
+  // it could be read.
+  [[nodiscard]] answer say(std::uint32_t part, text::view_kind view, bool last_turn, const std::vector<std::string>& words);
+  // What stands before and behind it, in lower case. `whole` false: some of it could not be read, and is not there.
   struct surrounding {
     std::string_view before, behind;
+    bool whole = true;
   };
   [[nodiscard]] surrounding around(std::uint32_t part, text::view_kind view, bool last_turn, std::size_t way);
 
@@ -70,15 +73,17 @@ class role_texts {
       std::array<std::size_t, ways> begin, end;
     };
     std::vector<place> places;  // by part
+    bool whole = true;          // false: some text would have grown too much
   };
   const joined& of(std::uint32_t part, text::view_kind view, bool last_turn);
-  [[nodiscard]] std::string shown(std::string_view text, text::view_kind view);
+  // Nothing: it would grow too much.
+  [[nodiscard]] std::optional<std::string> shown(std::string_view text, text::view_kind view);
 
   std::span<const text_part> parts_;
   part_groups groups_;
   std::map<group, joined> known_;
   std::size_t growth_left_ = views_growth_max;
-  std::map<std::pair<const joined*, const std::vector<std::string>*>, bool> said_;  // asked once, however many parts ask
+  std::map<std::pair<const joined*, const std::vector<std::string>*>, answer> said_;  // asked once, however many parts ask
 };
 
 // Where a text stands in what goes on before and behind it.

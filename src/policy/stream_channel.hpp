@@ -208,6 +208,7 @@ struct json_channel {
   std::array<std::uint32_t, text::json_levels> fed{};  // bytes of the channel's text, and of each that it is decoded to but the last
   text::json_outline outline;
   text::json_depth left;  // of what was released
+  text::left_escapes deeper;
   static inline const text::escape_map no_escapes{};
   [[nodiscard]] const text::escape_map& escapes() const { return levels.empty() ? no_escapes : levels.front()->reader.map(); }
 

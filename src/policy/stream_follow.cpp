@@ -159,6 +159,7 @@ void stream_evaluator::impl::advance(channel_state& c, std::uint32_t index, std:
   }
   push(c.level(level), text);
   follow(c, c.level(level), index, true);
+  if (c.json && level == text::json_levels) out.undecoded += c.json->deeper.feed(text);
   if (!c.json || level == text::json_levels) return;
   c.json->fed[level] += static_cast<std::uint32_t>(text.size());
   if (level == c.json->levels.size()) return;
@@ -185,6 +186,7 @@ void stream_evaluator::impl::end_levels(channel_state& c) {
     }
     rest = read;
   }
+  if (c.json->levels.size() == text::json_levels) out.undecoded += c.json->deeper.feed(rest);
 }
 
 }  // namespace sluice::policy

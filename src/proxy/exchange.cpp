@@ -130,6 +130,7 @@ void exchange::impl::end(effects& out) {
   out.done = true;
   out.close_client = out.close_client || !client.keep_alive;
   now = state::finished;
+  note_undecoded();
   record(opened ? report_kind::closed : report_kind::whole);
   keep_places(1);  // the client may still go before it has read
   if (counted) worker.counters().in_flight.add(-1);

@@ -155,6 +155,7 @@ struct exchange::impl {
   [[nodiscard]] bool stays_here(const http::response_head& head, effects& out);
   [[nodiscard]] std::string blocked_message(const policy::outcome& of) const;
   void note_unscanned(std::string_view why, std::uint64_t bytes);
+  void note_undecoded();
   void finish(effects& out);
   void end(effects& out);
   void record(report_kind kind);

@@ -51,6 +51,13 @@ bool exchange::impl::admits(const wire::unread& part, policy::direction of) {
   return true;
 }
 
+// What no table knows is somebody's new field, which a refusal makes known. This is text of a known field, and most of it is honest: a log of calls in a
+// log of calls. So it is counted and named, and no `unreadable` refuses it.
+void exchange::impl::note_undecoded() {
+  const auto bytes = request_outcome.undecoded + judged_response().undecoded;
+  if (bytes > 0) note_unscanned("JSON nested in strings", bytes);
+}
+
 // The request's. False: the answer was written.
 bool exchange::impl::admits_request(std::span<const wire::unread> parts, effects& out) {
   for (const auto& u : parts) {

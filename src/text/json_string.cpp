@@ -124,13 +124,16 @@ std::string loosely_unescaped(std::string_view text) {
   return out;
 }
 
+// The bound is on the zeros that the exponent adds, not on the exponent: what stands behind a hundred zeros of a fraction is a number of six
+// digits with one of 106.
 std::string without_exponent(std::string_view token) {
-  constexpr int exponent_max = 64;
+  constexpr std::int64_t added_zeros_max = 64;
   const auto e = token.find_first_of("eE");
   if (e == std::string_view::npos) return {};
   auto power = token.substr(e + 1);
   if (power.starts_with('+')) power.remove_prefix(1);
-  int by = 0;
+  std::int64_t by = 0;
+  constexpr std::int64_t exponent_max = std::int64_t{1} << 40;  // more than a token has digits
   const auto [at, code] = std::from_chars(power.data(), power.data() + power.size(), by);
   if (code != std::errc() || by > exponent_max || by < -exponent_max) return {};
   auto number = token.substr(0, e);
@@ -142,17 +145,20 @@ std::string without_exponent(std::string_view token) {
   const auto point = std::min(number.find('.'), number.size());
   std::string digits(number.substr(0, point));
   if (point < number.size()) digits += number.substr(point + 1);
-  auto whole = static_cast<int>(point) + by;  // digits before the point
+  const auto size = static_cast<std::int64_t>(digits.size());
+  auto whole = static_cast<std::int64_t>(point) + by;  // digits before the point
+  if (whole - size > added_zeros_max || whole < -added_zeros_max) return {};
   if (whole <= 0) {
     digits.insert(0, static_cast<std::size_t>(1 - whole), '0');
     whole = 1;
+  } else if (whole > size) {
+    digits.append(static_cast<std::size_t>(whole - size), '0');
   }
-  if (static_cast<std::size_t>(whole) >= digits.size()) {
-    digits.append(static_cast<std::size_t>(whole) - digits.size(), '0');
-  } else {
-    digits.insert(static_cast<std::size_t>(whole), 1, '.');
-  }
-  return out + digits;
+  // Nobody says the zero of "0.123456e6": a number of six digits would be one of seven.
+  const auto first = std::min(digits.find_first_not_of('0'), static_cast<std::size_t>(whole) - 1);
+  out.append(digits, first, static_cast<std::size_t>(whole) - first);
+  if (digits.size() > static_cast<std::size_t>(whole)) out.append(1, '.').append(digits, static_cast<std::size_t>(whole));
+  return out;
 }
 
 raw_span locate(std::string_view literal, std::uint32_t begin, std::uint32_t end) { return locator(literal).locate(begin, end); }

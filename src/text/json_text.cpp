@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "json_string.hpp"
 #include "sluice/base/hex_digit.hpp"
@@ -62,6 +63,23 @@ bool begins_as_json(std::string_view text) {
 bool may_be_json(std::string_view text) {
   const auto first = begin_of_json(text);
   return first != std::string_view::npos && (text[first] == '"' || begins_as_json(text));
+}
+
+std::uint64_t left_escapes::feed(std::string_view piece) {
+  std::uint64_t out = 0;
+  while (!piece.empty()) {
+    const auto end = std::min(piece.find('"'), piece.size());
+    if (!some_ && piece.substr(0, end).contains('\\')) {
+      some_ = true;
+      out += std::exchange(before_, 0);
+    }
+    (some_ ? out : before_) += end;
+    if (end == piece.size()) break;
+    some_ = false;
+    before_ = 0;
+    piece.remove_prefix(end + 1);
+  }
+  return out;
 }
 
 std::uint32_t escape_map::begin_of(std::uint32_t read) const {

@@ -116,6 +116,7 @@ struct outcome {
   [[nodiscard]] std::string_view why() const { return reason.empty() && block.rule == 0xffffffff ? std::string_view(crossed) : std::string_view(reason); }
   // What classifiers said, whether it reached a threshold or not: "classifier.label" (of the snapshot) and the highest score of all texts.
   std::vector<std::pair<std::string_view, float>> classifier_scores;
+  std::uint64_t undecoded = 0;  // bytes of JSON in strings that are escaped once more after text::json_levels, which is as often as a text is decoded
   std::vector<std::uint32_t> blocked_by;  // enforced rules whose matches block, thresholds aside: by number, each once
 };
 // The rules that made it a block: those that do it themselves, also because they found no other way, and those whose scores crossed a threshold that

@@ -57,7 +57,7 @@ class text_names {
 inline constexpr auto unscanned_reasons = std::to_array<std::string_view>({
     "unknown path", "denied path", "form", "unknown part", "attachment", "server state", "not UTF-8", "unreadable request", "compressed request",
     "unreadable answer", "compressed answer", "charset", "behind the end", "listing",
-    "upstream fetch"});
+    "upstream fetch", "JSON nested in strings"});
 
 // What of the ledger an exchange built upon.
 struct recalled_handle {

@@ -101,7 +101,8 @@ void append_unescaped(std::string& out, std::string_view inside);
 // How a lenient reader may understand text that is no JSON: escapes decoded wherever they stand (\xHH among them), half surrogates
 // as U+FFFD, everything else as it is.
 [[nodiscard]] std::string loosely_unescaped(std::string_view text);
-// A number's digits as they are spoken, where its token has an exponent ("4.1e3": "4100"); "" when it has none, or too large a one.
+// A number's digits as they are spoken, where its token has an exponent ("4.1e3": "4100", "0.41e4" as well); "" when it has none, or one that adds
+// more zeros than anybody says.
 [[nodiscard]] std::string without_exponent(std::string_view token);
 
 }  // namespace sluice::text::json

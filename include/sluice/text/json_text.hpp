@@ -23,6 +23,16 @@ namespace sluice::text {
 
 // How often a text is decoded: JSON in a string of JSON is read, and what is in a string of that.
 inline constexpr std::size_t json_levels = 3;
+// What is escaped once more after all of these, of a text in pieces: bytes between quotation marks with an escape among them. Any cut gives the same sum.
+class left_escapes {
+ public:
+  // What the next piece adds.
+  [[nodiscard]] std::uint64_t feed(std::string_view piece);
+
+ private:
+  bool some_ = false;         // since the last quotation mark
+  std::uint64_t before_ = 0;  // bytes since then, while there is none
+};
 
 // Where the bytes of a decoded text come from. Offsets count from the first byte ever fed, on both sides.
 class escape_map {

@@ -146,5 +146,31 @@ TEST(edges, a_text_whose_view_grows_beyond_its_bound_is_one_that_cannot_be_judge
   EXPECT_EQ(asked(std::vector<text_part>(20, {role::user, part_kind::text, true, true, small})).verdict, verdict::block);
 }
 
+// What other texts say beside a match, or anywhere, is made of their views once more for each way in which rules ask for them.
+TEST(edges, a_word_in_a_text_that_grew_too_much_to_be_read_again_is_not_one_that_is_missing) {
+  const auto flags = [](const std::string& id, const std::string& match) { return testing::rule_found_in("zzzz yyyy beta", id, "request", match, "    where: {roles: [user]}\n    action: {type: flag}\n"); };
+  const auto blocks = [](const std::string& match) {
+    return testing::rule_found_in("alpha 1234 beta", "r", "request", match, "    where: {roles: [user], messages: last_turn}\n    action: {type: block}\n");
+  };
+  const std::string beside = ", near: {of: [beta], within: 40}}", others = flags("a", "{regex: 'zzzz'" + beside) + flags("b", "{keywords: [yyyy]" + beside);
+  for (const auto& match : {"{keywords: [alpha]" + beside, "{regex: '\\b[0-9]{4}\\b'" + beside, std::string("{regex: '\\b[0-9]{4}\\b', prefilter: [beta]}")}) {
+    const auto with = snapshot_of(others + blocks(match));
+    ASSERT_NE(with, nullptr);
+    for (const std::size_t n : {30'000, 50'000}) {
+      std::string padded = "beta here ";
+      for (std::size_t i = 0; i < n; ++i) padded += "\ufdfa";
+      const auto judged = [&](const std::string& said) {
+        const std::vector<text_part> parts = {{role::user, part_kind::text, true, true, "zzzz yyyy"}, {role::user, part_kind::text, true, true, said}, {role::user, part_kind::text, true, true, padded}};
+        scratch working;
+        return evaluate(with->rules_for({}), parts, {direction::request, false}, working);
+      };
+      const auto got = judged("the alpha 1234");
+      EXPECT_EQ(got.verdict, verdict::block) << match << n;
+      EXPECT_EQ(got.reason.contains("unavailable"), n >= 50'000) << match << n << got.reason;
+      EXPECT_EQ(judged("nothing").verdict, verdict::flag) << match << n << ": there is no match that a word could count for";
+    }
+  }
+}
+
 }  // namespace
 }  // namespace sluice::policy

@@ -7,6 +7,7 @@
 #include "built.hpp"
 #include "sluice/policy/evaluate.hpp"
 #include "sluice/text/json.hpp"
+#include "sluice/text/json_text.hpp"
 #include "texts.hpp"
 
 namespace sluice::policy {
@@ -87,6 +88,42 @@ TEST(json_text, is_read_as_its_reader_decodes_it) {
     EXPECT_EQ(streamed(with, {each.text}), made) << each.text;
     EXPECT_EQ(streamed(with, code_points(each.text)), made) << each.text;
   }
+}
+
+// "\\u0061" in a string of a string of … : so many strings of JSON, one in the other.
+std::string nested(std::string inside, std::size_t strings) {
+  for (; strings > 0; --strings) inside = "{\"k\":\"" + text::json_escaped(inside, 1) + "\"}";
+  return inside;
+}
+
+TEST(json_text, that_is_escaped_more_often_than_it_is_decoded_is_counted) {
+  const auto with = snapshot_of(all_kinds);
+  ASSERT_NE(with, nullptr);
+  const std::string inner = R"({"a":"J\u00fcrgen M\u00fcller"})";
+  const std::uint64_t bytes = std::string_view(R"(J\u00fcrgen M\u00fcller)").size();
+  for (const std::size_t strings : {0, 1, 2, 3, 4}) {
+    for (const std::string& text : {nested(inner, strings), nested(inner, strings) + " and more", " " + nested(inner, strings)}) {
+      SCOPED_TRACE(text);
+      scratch working;
+      const text_part part{role::tool, part_kind::text, true, true, text};
+      const auto asked = evaluate(with->rules_for({}), {&part, 1}, {.direction = direction::request}, working);
+      EXPECT_EQ(asked.findings.empty(), strings > 2);
+      EXPECT_EQ(asked.undecoded, strings < 3 ? 0 : strings == 3 ? bytes : asked.undecoded);
+      if (strings > 3) EXPECT_GT(asked.undecoded, bytes);
+      for (const auto& pieces : {std::vector<std::string>{text}, code_points(text)}) {
+        stream_evaluator e(with, with->rules_for({}), {direction::response, false}, working);
+        const auto c = e.open(role::assistant, part_kind::text, true);
+        std::string left;
+        for (const auto& p : pieces) (void)e.feed(c, p, left);
+        (void)e.finish(c, left);
+        EXPECT_EQ(e.result().undecoded, asked.undecoded);
+      }
+    }
+  }
+  scratch working;
+  const auto prose = "x" + nested(inner, 3);
+  const text_part part{role::user, part_kind::text, true, true, prose};
+  EXPECT_EQ(evaluate(with->rules_for({}), {&part, 1}, {.direction = direction::request}, working).undecoded, 0U) << "a text that is no JSON is what it says";
 }
 
 TEST(json_text, a_block_and_a_number_stop_an_answer) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "sluice/base/limits.hpp"
+#include "sluice/base/strings.hpp"
 #include "traces.hpp"
 
 namespace sluice::proxy {
@@ -80,6 +81,32 @@ TEST(passed, a_listing_is_counted_and_named) {
     EXPECT_TRUE(got.client.ends_with(body)) << each.target << got.client;
     EXPECT_EQ(got.unscanned, (counts{{"listing", body.size()}})) << each.target;
     EXPECT_EQ(t.worker.counters().unscanned_bytes.value(), body.size()) << each.target;
+  }
+}
+
+TEST(passed, what_is_escaped_more_often_than_texts_are_decoded_is_counted) {
+  const auto nested = [](std::string inside, int strings) {
+    for (; strings > 0; --strings) inside = "{\"k\":" + json_quoted(inside) + "}";
+    return inside;
+  };
+  const std::string inner = R"({"a":"a b\u006fmb"})";
+  constexpr std::uint64_t hidden = std::string_view(R"(a b\u006fmb)").size();
+  const auto body = [](const std::string& says) { return R"({"model":"m","messages":[{"role":"user","content":)" + json_quoted(says) + "}]}"; };
+  const auto answer = [](const std::string& says) { return R"({"choices":[{"index":0,"message":{"role":"assistant","content":)" + json_quoted(says) + R"(},"finish_reason":"stop"}]})"; };
+  const auto delta = [](const std::string& says) { return event(R"({"choices":[{"index":0,"delta":{"content":)" + json_quoted(says) + "}}]}"); };
+  trace t;
+  for (const bool shadow : {false, true}) {
+    t.config.global_shadow = shadow;
+    const auto counted = [&](const std::string& asked, const std::string& answered, bool streamed) {
+      const auto said = streamed ? delta(answered) + event(R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})") + event("[DONE]") : answer(answered);
+      return exchanged(t, "/v1/chat/completions", streamed ? R"({"stream":true,)" + body(asked).substr(1) : body(asked), streamed ? sse_head : head_of(said.size()), {said}).unscanned;
+    };
+    for (const bool streamed : {false, true}) {
+      EXPECT_EQ(counted(nested(inner, 3), "fine", streamed), (counts{{"JSON nested in strings", hidden}}));
+      EXPECT_EQ(counted("well", nested(inner, 3), streamed), (counts{{"JSON nested in strings", hidden}}));
+      EXPECT_EQ(counted(nested(inner, 3), nested(inner, 3), streamed), (counts{{"JSON nested in strings", 2 * hidden}}));
+      EXPECT_EQ(counted(nested(R"({"a":"fine\n"})", 2), "fine", streamed), counts());
+    }
   }
 }
 

@@ -209,5 +209,27 @@ TEST(splice, editing_a_literal_equals_editing_its_text) {
   }
 }
 
+TEST(number, is_spoken_without_its_exponent_however_it_is_written) {
+  const std::string zeros(100, '0');
+  for (const std::string& token : {std::string("1.23456e5"), std::string("123456e0"), std::string("123456E+0"), std::string("0.123456e6"), std::string("0.123456E+6"), std::string("0.0123456e7"),
+                                   std::string("0.000123456e9"), std::string("0.000123456e0000000000000000009"), "0." + zeros + "123456e106", std::string("1234.56e2")}) {
+    EXPECT_EQ(without_exponent(token), "123456") << token;
+    EXPECT_EQ(without_exponent("-" + token), "-123456") << token;
+  }
+  EXPECT_EQ(without_exponent("12345600e-2"), "123456.00");
+  EXPECT_EQ(without_exponent("123456" + zeros + "e-100"), "123456." + zeros);
+  EXPECT_EQ(without_exponent("123456e-7"), "0.0123456");
+  EXPECT_EQ(without_exponent("0.05e1"), "0.5");
+  EXPECT_EQ(without_exponent("0.00e4"), "0");
+  EXPECT_EQ(without_exponent("4.1e3"), "4100");
+}
+
+TEST(number, without_an_exponent_stays_as_it_is_and_one_that_nobody_writes_out_is_not) {
+  for (const char* token : {"0.4111111111111111", "123456", "123456.0", "true", "1e65", "1e1000000", "1e-1000000", "1e99999999999999999999", "0.1e-99999999999999999999"}) {
+    EXPECT_EQ(without_exponent(token), "") << token;
+  }
+  EXPECT_EQ(without_exponent("1e64").size(), 65U);
+}
+
 }  // namespace
 }  // namespace sluice::text::json
