@@ -19,6 +19,11 @@ namespace sluice::proxy {
 
 [[nodiscard]] inline bool succeeded(int status) { return status >= 200 && status < 300; }
 
+// Why an answer cannot be read, for the client: what else the reader says is advice for who wrote it.
+[[nodiscard]] inline std::string told_of_answer(std::string_view why) {
+  return std::string(why.substr(0, why.find("; "))) + ". The upstream sent it so; ask your operator.";
+}
+
 struct exchange::impl {
   impl(const settings& c, services& w) : config(c), worker(w) {}
 
@@ -118,6 +123,7 @@ struct exchange::impl {
   std::uint32_t request_edits = 0, edits = 0;
   std::string reason;
   std::string unread;  // why a part could not be read, when that is why the request is refused
+  std::string answer_unread;  // the setting by which a part of the answer is not passed on: "unreadable.unknown_part is deny"
 
   [[nodiscard]] policy::evaluate_options options(policy::direction d) const { return {d, config.global_shadow, nullptr, &caller.who, config.hash_key, caller.caller, tokens.get()}; }
   // Whether shadow passes what would be refused; then that is on record.

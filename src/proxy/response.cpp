@@ -116,7 +116,7 @@ void exchange::impl::judge_plain(effects& out) {
       note_unscanned(unread_answer, answer_body.size());
       return send_plain(answer_body, out);
     }
-    return withhold_answer("The upstream's answer, which came " + called(answer.get()) + ", could not be read: " + parsed.error().message, "", out);
+    return withhold_answer("The upstream's answer, which came " + called(answer.get()) + ", could not be read: " + told_of_answer(parsed.error().message), "", out);
   }
   content = std::move(*parsed);
   if (!admits_answer(content->unread_parts(), out)) return;

@@ -145,7 +145,9 @@ void exchange::impl::cut_stream(const policy::outcome& of, effects& out) {
   if (nothing_left()) {
     if (by_rule) return answer_block(of, "", out);
     constexpr std::string_view because = "unreadable: ";
-    return withhold_answer("The upstream's stream could not be read" + (reason.starts_with(because) ? ": " + reason.substr(because.size()) : std::string()) + ".", "", out);
+    if (!answer_unread.empty()) return withhold_answer("The upstream's stream has a part that the gateway cannot read and does not pass on unread; ask your operator (" + answer_unread + ").", "", out);
+    if (!reason.starts_with(because)) return withhold_answer("The upstream's stream could not be read.", "", out);
+    return withhold_answer("The upstream's stream could not be read: " + told_of_answer(std::string_view(reason).substr(because.size())), "", out);
   }
   if (by_rule && reason.empty()) reason = of.why();
   answer_withheld = answer_withheld || !by_rule;

@@ -45,7 +45,10 @@ bool exchange::impl::admits(const wire::unread& part, policy::direction of) {
   const auto why = std::ranges::find(unscanned_reasons, part.reason);  // which outlives the part
   if (!part.attachment && unread_parts.size() < named_max && why != unscanned_reasons.end()) unread_parts.push_back({wire::named_path(part.path), *why, how, part.bytes});
   const bool passes = how == unreadable_policy::pass || how == unreadable_policy::flag;
-  if (!passes && !spares(in_request ? request_spared : answer_spared, "unreadable: " + part.reason)) return false;
+  if (!passes && !spares(in_request ? request_spared : answer_spared, "unreadable: " + part.reason)) {
+    if (!in_request) answer_unread = setting_of(part) + " is " + std::string(to_string(how));
+    return false;
+  }
   if (how == unreadable_policy::flag) (in_request ? request_flagged : answer_flagged) = true;
   note_unscanned(part.reason, part.bytes);
   return true;
@@ -97,7 +100,8 @@ bool exchange::impl::admits_answer(std::span<const wire::unread> parts, effects&
   for (const auto& u : parts) {
     if (admits(u, policy::direction::response)) continue;
     reason = "unreadable: " + u.reason;
-    withhold_answer("The upstream's answer has a part that the gateway cannot read (" + u.reason + ").", wire::named_path(u.path), out);
+    // Its keys are the upstream's words, and no rule has seen them.
+    withhold_answer("The upstream's answer has a part that the gateway cannot read (" + description(u) + ") and does not pass on unread; ask your operator (" + answer_unread + ").", wire::shown_path(u.path), out);
     return false;
   }
   return true;

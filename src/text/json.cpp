@@ -247,6 +247,12 @@ bool is_wide(std::string_view bytes) {
   return bytes.starts_with("\xff\xfe") || bytes.starts_with("\xfe\xff") || bytes.substr(0, 4).contains('\0');
 }
 
+// How what comes compressed begins (RFC 1952, RFC 8878), which no JSON does; "" where it does not.
+std::string_view compression(std::string_view bytes) {
+  if (bytes.starts_with("\x1f\x8b")) return "gzip";
+  return bytes.starts_with("\x28\xb5\x2f\xfd") ? "zstd" : "";
+}
+
 }  // namespace
 
 document::document() : impl_(std::make_unique<impl>()) {}
@@ -265,6 +271,9 @@ result<void> document::parse(std::string_view bytes, std::uint32_t depth_max, st
   d.arena.clear();
   d.problem.clear();
   if (bytes.starts_with("\xef\xbb\xbf")) return fail(errc::parse, "a byte order mark stands before the JSON at byte 0; leave it out");
+  if (const auto coding = compression(bytes); !coding.empty()) {
+    return fail(errc::parse, "the JSON is compressed with " + std::string(coding) + ", which no Content-Encoding says; name it there, or send the JSON as it is");
+  }
   if (is_wide(bytes)) return fail(errc::parse, "the JSON is in UTF-16 or UTF-32; only UTF-8 is read, so encode it in UTF-8");
   if (bytes.size() >= none) return fail(errc::limit, "the JSON is larger than 4 GiB");
   auto& parser = working_parser();

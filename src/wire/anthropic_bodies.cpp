@@ -22,6 +22,8 @@ bool role_of(std::string_view word, role& out) {
   return word == "user" || word == "assistant" || word == "system";
 }
 
+constexpr role_words roles{role_of, "name its role: user, assistant or system,"};
+
 std::string text_block(std::string_view text) { return "{\"type\":\"text\",\"text\":" + json_quoted(text) + "}"; }
 
 // What kinds of tools there are, whatever the date of their version behind it is.
@@ -121,7 +123,7 @@ class messages_response final : public table_response {
 
 result<std::unique_ptr<request_body>> anthropic_read_request(std::string_view body, std::uint32_t depth_max) {
   auto made = std::make_unique<messages_request>();
-  const request_shape shape{anthropic_request(), "messages", true, role_of, false};
+  const request_shape shape{anthropic_request(), "messages", true, roles, false};
   if (auto done = made->read_messages(body, shape, depth_max); !done) return std::unexpected(done.error());
   return made;
 }

@@ -81,8 +81,25 @@ attachment_type type_of(string_view declared, string_view first) {
   return other;
 }
 
+// Base64 as MIME breaks it into lines (RFC 2045 6.8), and as many a tool writes it: readers take it as one line or refuse it.
+constexpr string_view line_breaks = "\r\n";
+std::string in_one_line(string_view base64) {
+  std::string out;
+  out.reserve(base64.size());
+  for (auto at = base64.find_first_not_of(line_breaks); at != string_view::npos;) {
+    const auto end = std::min(base64.find_first_of(line_breaks, at), base64.size());
+    out += base64.substr(at, end - at);
+    at = base64.find_first_not_of(line_breaks, end);
+  }
+  return out;
+}
+
 // The first bytes of a payload; all of it where it may be text.
 std::optional<std::string> decoded(string_view payload, bool base64, bool whole) {
+  constexpr std::size_t first_lines = 256;  // more than what the first bytes are written in, however broken
+  if (!whole) payload = payload.substr(0, first_lines);
+  std::string joined;
+  if (base64 && payload.find_first_of(line_breaks) != string_view::npos) payload = joined = in_one_line(payload);
   if (!whole) payload = payload.substr(0, base64 ? beginning_bytes / 3 * 4 + 4 : 3 * beginning_bytes);
   if (!whole && base64) payload = payload.substr(0, payload.size() / 4 * 4);
   if (!whole && !base64) payload = payload.substr(0, payload.find('%', payload.size() < 2 ? 0 : payload.size() - 2));

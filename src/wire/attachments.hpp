@@ -29,7 +29,7 @@ struct attachment {
   std::string words = {};
 };
 
-// `value`: a data: URL, another URL, or base64. `media_type`: what is said beside it; "" when nothing is. What calls itself one thing and
+// `value`: a data: URL, another URL, or base64, which may stand in several lines. `media_type`: what is said beside it; "" when nothing is. What calls itself one thing and
 // begins like another is `other`, and so is what cannot be decoded.
 [[nodiscard]] attachment read_attachment(std::string_view value, std::string_view media_type);
 

@@ -108,7 +108,7 @@ std::optional<role> table_request::turn_of(const request_shape& shape, index mes
   }
   role who{};
   if (r == none) return shape.role_may_lack ? std::optional(role::user) : std::nullopt;
-  return shape.role_of(body[r].text, who) ? std::optional(who) : std::nullopt;
+  return shape.roles.of(body[r].text, who) ? std::optional(who) : std::nullopt;
 }
 
 // The last turn begins behind the last message of the model's that something of the user's or a tool's follows. Words that a client lays into
@@ -197,7 +197,8 @@ void table_request::begin_message(const request_shape& shape, index message, par
   const auto& body = listed_.body();
   const auto r = shape.table.child(body, states_, message, "role");
   like.role = role::user;
-  if (r == none ? !shape.role_may_lack : !shape.role_of(body[r].text, like.role)) listed_.add_unread("unknown part", r == none ? message : r);
+  const bool known = r == none ? shape.role_may_lack : shape.roles.of(body[r].text, like.role);
+  if (!known) listed_.add_unread({.reason = "unknown part", .path = {}, .instead = shape.roles.advice}, r == none ? message : r);
   like.last_turn = message > before_turn_;
 }
 

@@ -9,11 +9,16 @@
 
 namespace sluice::wire {
 
+// What a dialect's messages call their roles.
+struct role_words {
+  bool (*of)(std::string_view word, role& out);  // false: nobody knows this role
+  std::string_view advice;                       // for an error: which there are
+};
 struct request_shape {
   const path_table& table;
   std::string_view messages;                        // the key of the array of turns; "" when there is none
   bool needs_messages;                              // a request without it is refused
-  bool (*role_of)(std::string_view word, role& out);  // false: nobody knows this role
+  const role_words& roles;
   bool role_may_lack;                               // a message that names no role is the user's
   std::string_view within = {};                     // an object that may hold the request
   std::optional<role> (*turn_of_type)(std::string_view type) = nullptr;  // of elements that are no message: whose they are, where that is known

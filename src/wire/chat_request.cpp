@@ -25,10 +25,12 @@ bool role_of(std::string_view word, role& out) {
   return false;
 }
 
+constexpr role_words roles{role_of, "name its role: system, developer, user, assistant, tool or function,"};
+
 class chat_request final : public table_request {
  public:
   result<void> read_for(const endpoint& to, std::string_view bytes, std::uint32_t depth_max) {
-    if (auto done = read(bytes, {chat_request_table(), "messages", true, role_of, false}, depth_max); !done) return done;
+    if (auto done = read(bytes, {chat_request_table(), "messages", true, roles, false}, depth_max); !done) return done;
     if (!to.model.empty()) {  // Azure's path decides, whatever the body says
       model_text_ = to.model;
       model_ = model_text_;

@@ -29,6 +29,8 @@ bool role_of(std::string_view word, role& out) {
   return false;
 }
 
+constexpr role_words roles{role_of, "name its role: user, model, function or system,"};
+
 part_kind thought_or(const text::json::document& body, index i, const row& r) {
   const bool is_text = r.kind == part_kind::text && body[i].kind == kind::string;
   return is_text && gemini_is_thought(body, body[i].parent).value_or(false) ? part_kind::reasoning : r.kind;
@@ -44,7 +46,7 @@ class gemini_request_body final : public table_request {
     if (bytes.empty() && to.allowed_method == "GET") return {};  // what it asks for is in the path
     const bool generates = to.name == "generateContent" || to.name == "streamGenerateContent";
     const auto& table = generates ? gemini_request() : to.name == "countTokens" ? gemini_count() : of_cache(to) ? gemini_cache() : gemini_embed();
-    if (auto done = read(bytes, {table, "contents", generates, role_of, true, "generateContentRequest"}, depth_max); !done) return done;
+    if (auto done = read(bytes, {table, "contents", generates, roles, true, "generateContentRequest"}, depth_max); !done) return done;
     stream_ = to.name == "streamGenerateContent";
     table_ = &table;
     // A count of contents alone has no place for an instruction.

@@ -20,12 +20,14 @@ bool role_of(std::string_view word, role& out) {
   return word == "user" || word == "assistant" || word == "system" || word == "tool";
 }
 
+constexpr role_words roles{role_of, "name its role: user, assistant, system or tool,"};
+
 class ollama_request_body final : public table_request {
  public:
   result<void> read_as(const endpoint& to, std::string_view bytes, std::uint32_t depth_max) {
     chat = to.name == "chat";
     const auto& table = ollama_request(to.name);
-    if (auto done = read(bytes, {table, chat ? "messages" : "", false, role_of, false}, depth_max); !done) return done;
+    if (auto done = read(bytes, {table, chat ? "messages" : "", false, roles, false}, depth_max); !done) return done;
     const auto& body = listed_.body();
     // A stream is what is sent when nothing is said.
     const auto asked = body.member(0, "stream");

@@ -26,6 +26,8 @@ bool role_of(std::string_view word, role& out) {
   return false;
 }
 
+constexpr role_words roles{role_of, "name its role: user, assistant, system, developer or tool,"};
+
 // What a tool gave back is new to the model; what the model asked of it is not. Of what a reference names nobody here knows whose it is.
 std::optional<role> turn_of_type(std::string_view type) {
   if (type == "reasoning" || type == "program" || type.ends_with("_call") || type == "mcp_approval_request") return role::assistant;
@@ -45,7 +47,7 @@ result<void> responses_request_body::read_for(const endpoint& to, std::string_vi
   instructed_ = to.name == "responses" || to.name == "responses.input_tokens" || to.name == "responses.compact";
   const bool of_conversation = to.name.starts_with("conversations");
   if (!bytes.empty() || (to.allowed_method == "POST" && to.name != "responses.cancel" && to.name != "conversations")) {
-    const request_shape shape{of_conversation ? conversation_request() : responses_request(), of_conversation ? "items" : "input", false, role_of, true, {}, turn_of_type};
+    const request_shape shape{of_conversation ? conversation_request() : responses_request(), of_conversation ? "items" : "input", false, roles, true, {}, turn_of_type};
     if (auto done = read(bytes, shape, depth_max); !done) return done;
     const auto found = listed_.unread_parts();
     unread_.assign(found.begin(), found.end());

@@ -130,7 +130,7 @@ class text_response_body final : public table_response {
   }
 };
 
-bool no_role(std::string_view /*word*/, role& /*out*/) { return false; }
+constexpr role_words no_roles{[](std::string_view /*word*/, role& /*out*/) { return false; }, ""};
 
 }  // namespace
 
@@ -153,7 +153,7 @@ void add_text_endpoints_coverage(std::vector<dialect::coverage_row>& out) {
 }
 
 result<void> text_request_body::read_for(const endpoint& to, const text_endpoint& as, std::string_view bytes, std::uint32_t depth_max) {
-  if (auto done = read(bytes, {as.request, "", false, no_role, true}, depth_max); !done) return done;
+  if (auto done = read(bytes, {as.request, "", false, no_roles, true}, depth_max); !done) return done;
   const auto& body = listed_.body();
   if (const auto options = body.member(0, "stream_options"); options != none && body[options].kind == text::json::kind::object) {
     const auto usage = body.member(options, "include_usage");

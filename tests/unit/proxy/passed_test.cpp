@@ -93,12 +93,13 @@ TEST(passed, what_is_escaped_more_often_than_texts_are_decoded_is_counted) {
   constexpr std::uint64_t hidden = std::string_view(R"(a b\u006fmb)").size();
   const auto body = [](const std::string& says) { return R"({"model":"m","messages":[{"role":"user","content":)" + json_quoted(says) + "}]}"; };
   const auto answer = [](const std::string& says) { return R"({"choices":[{"index":0,"message":{"role":"assistant","content":)" + json_quoted(says) + R"(},"finish_reason":"stop"}]})"; };
-  const auto delta = [](const std::string& says) { return event(R"({"choices":[{"index":0,"delta":{"content":)" + json_quoted(says) + "}}]}"); };
+  const auto data = [](const std::string& json) { return "data: " + json + "\n\n"; };
+  const auto delta = [&](const std::string& says) { return data(R"({"choices":[{"index":0,"delta":{"content":)" + json_quoted(says) + "}}]}"); };
   trace t;
   for (const bool shadow : {false, true}) {
     t.config.global_shadow = shadow;
     const auto counted = [&](const std::string& asked, const std::string& answered, bool streamed) {
-      const auto said = streamed ? delta(answered) + event(R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})") + event("[DONE]") : answer(answered);
+      const auto said = streamed ? delta(answered) + data(R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})") + data("[DONE]") : answer(answered);
       return exchanged(t, "/v1/chat/completions", streamed ? R"({"stream":true,)" + body(asked).substr(1) : body(asked), streamed ? sse_head : head_of(said.size()), {said}).unscanned;
     };
     for (const bool streamed : {false, true}) {

@@ -96,5 +96,56 @@ TEST(told, what_the_upstream_looks_into_itself_is_called_by_its_name) {
   expect_said(refusal_of(t, R"({"model":"m","prompt":"hi","context":[1,2,3]})", "/api/generate"), {"What context names is a conversation in its server's own tokens", "/api/chat", "unreadable.server_state"});
 }
 
+TEST(told, a_body_that_is_compressed_and_does_not_say_so_is_called_that) {
+  for (const auto& [bytes, coding] : {std::pair<std::string, std::string_view>{std::string("\x1f\x8b\x08\x00\x00\x00\x00\x00", 8), "gzip"}, {"\x28\xb5\x2f\xfd\x04", "zstd"}}) {
+    expect_said(refusal_of(bytes), {"400 ", "compressed with " + std::string(coding), "Content-Encoding"});
+    trace t;
+    exchange x(t.config, t.worker);
+    t.request(x, ask("hi"));
+    t.answer(x, json_head, bytes);
+    x.upstream_end(t.out);
+    expect_said(t.out.client, {"502 ", "compressed with " + std::string(coding), "ask your operator"});
+    EXPECT_FALSE(t.out.client.contains("name it there")) << "that is advice for who wrote it";
+  }
+}
+
+TEST(told, an_unknown_role_is_to_be_one_that_there_is) {
+  expect_said(refusal_of(R"({"model":"m","messages":[{"role":"narrator","content":"hi"}]})"), {"400 ", "messages[0].role", "system, developer, user, assistant, tool or function", "unreadable.unknown_part is deny"});
+  expect_said(refusal_of(R"({"model":"m","messages":[{"content":"hi"}]})"), {"400 ", "messages[0] ", "name its role: system, developer, user"});
+  expect_said(refusal_of(R"({"model":"m","input":[{"role":"narrator","content":"hi"}]})", "/v1/responses"), {"input[0].role", "user, assistant, system, developer or tool"});
+  struct { const wire::dialect* speaks; std::string path, under, body, roles; } const all[] = {
+      {&wire::anthropic(), "/v1/messages", "/v1", R"({"model":"m","max_tokens":9,"messages":[{"role":"narrator","content":"hi"}]})", "user, assistant or system"},
+      {&wire::gemini(), "/v1beta/models/m:generateContent", "/v1beta", R"({"contents":[{"role":"narrator","parts":[{"text":"hi"}]}]})", "user, model, function or system"},
+      {&wire::ollama(), "/api/chat", "/api", R"({"model":"m","messages":[{"role":"narrator","content":"hi"}]})", "user, assistant, system or tool"},
+  };
+  for (const auto& of : all) {
+    trace t;
+    t.config.upstreams.clear();
+    t.config.upstreams.push_back({"u", of.speaks, {of.under}, "u.example", ""});
+    expect_said(refusal_of(t, of.body, of.path), {"400 ", "name its role: " + of.roles + ", or ask your operator"});
+  }
+}
+
+// The client has not written it, and no rule has seen how it calls its fields.
+TEST(told, of_an_answer_that_cannot_be_read_the_setting_and_that_the_upstream_sent_it) {
+  const auto answered = [](const std::string& head, const std::string& body) {
+    trace t;
+    exchange x(t.config, t.worker);
+    t.request(x, ask("hi", head == sse_head));
+    t.answer(x, head, body);
+    if (!t.out.done) x.upstream_end(t.out);
+    return t.out.client;
+  };
+  const auto plain = answered(json_head, R"({"gomorrah":[1,2,3],"choices":[{"index":0,"message":{"role":"assistant","content":"fine"}}]})");
+  expect_said(plain, {"502 ", "unknown part", "ask your operator (unreadable.unknown_part is deny)"});
+  EXPECT_FALSE(plain.contains("gomorrah")) << plain;
+  const auto streamed = answered(sse_head, "data: " R"({"gomorrah":[1,2,3],"choices":[{"index":0,"delta":{"content":"fine"}}]})" "\n\n");
+  expect_said(streamed, {"502 ", "ask your operator (unreadable.unknown_part is deny)"});
+  EXPECT_FALSE(streamed.contains("gomorrah")) << streamed;
+  const auto marked = answered(json_head, "\xef\xbb\xbf{}");
+  expect_said(marked, {"502 ", "could not be read: ", "The upstream sent it so; ask your operator."});
+  EXPECT_FALSE(marked.contains("leave it out")) << marked;
+}
+
 }  // namespace
 }  // namespace sluice::proxy

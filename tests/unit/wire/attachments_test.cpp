@@ -46,6 +46,28 @@ TEST(attachments, are_what_they_begin_like) {
   }
 }
 
+// Of which MIME's are 76 letters long, and readers take them as one or refuse all.
+TEST(attachments, in_base64_of_several_lines_are_what_they_say) {
+  const auto lines = [](std::string_view base64, std::size_t length, std::string_view ends) {
+    std::string out;
+    for (std::size_t i = 0; i < base64.size(); i += length) out.append(base64.substr(i, length)).append(ends);
+    return out;
+  };
+  const std::string long_text(5000, 'x'), long_png("\x89PNG\r\n\x1a\n" + std::string(500, '\xff'));
+  for (const std::string_view ends : {"\n", "\r\n"}) {
+    for (const std::size_t length : {1, 4, 7, 76}) {
+      EXPECT_EQ(read_attachment(lines(hello, length, ends), "text/plain").text, "hello \xe2\x82\xac") << length;
+      EXPECT_EQ(read_attachment("data:text/plain;base64," + lines(hello, length, ends), "").text, "hello \xe2\x82\xac") << length;
+      EXPECT_EQ(read_attachment(lines(encode_base64(long_text, false), length, ends), "").text, long_text) << length;
+      EXPECT_EQ(read_attachment(lines(encode_base64(long_png, false), length, ends), "").type, attachment_type::image) << length;
+    }
+  }
+  const auto broken = "data:text/plain;base64," + lines(hello, 4, "\n");
+  const auto read = read_attachment(broken, "");
+  ASSERT_TRUE(read.coding);
+  EXPECT_EQ(with_text(broken, *read.coding, "hi"), "data:text/plain;base64,aGk=") << "an edit leaves it in one line";
+}
+
 TEST(attachments, that_cannot_be_decoded_or_say_two_things_are_none_of_them) {
   for (const auto& [value, media_type] : {std::pair<std::string, std::string>{"data:text/plain;base64,aGVsbG8!", ""}, {"data:text/plain;base64,aGVs bG8=", ""}, {"data:text/plain;base64,aGVsb", ""},
                                           {"data:text/plain;base64,aGVsbG8=x", ""}, {"data:text/plain,%4", ""}, {"data:text/plain", ""}, {"data:text/plain;charset=utf-16;base64," + hello, ""},
