@@ -5,6 +5,7 @@
 
 #include "bundle_input.hpp"
 #include "ended_by.hpp"
+#include "gate_run.hpp"
 #include "node_wait.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
@@ -26,8 +27,8 @@ struct judged {
   bool known = true;  // false: nobody can tell
 };
 
-// Whether a version that was held against another one than what is live may be weaker than that.
-judged weaker_than_live(store::publisher& ring, const store::head_record& live, const std::string& version) {
+// Whether a version that was held against another one may be weaker than what counts now.
+judged weaker_than(store::publisher& ring, const store::head_record& live, const std::string& version) {
   const auto parsed = [&](const std::string& of) -> std::optional<policy::bundle_ast> {
     const auto source = ring.fetch(of);
     policy::diagnostics found;
@@ -41,25 +42,61 @@ judged weaker_than_live(store::publisher& ring, const store::head_record& live, 
   return {.why = rollout::weaker(*was, *is) ? "it is weaker than version " + short_version(live.version) + ", which is live, or may be" : ""};
 }
 
+// A version from Redis, compiled here. Nothing: it cannot be read, or is not built here any more.
+std::optional<bundle_input> built(store::publisher& ring, const std::string& version, bundle_compiler& compiler) {
+  auto source = ring.fetch(version);
+  if (!source) return std::nullopt;
+  bundle_input out{.path = "version " + short_version(version), .source = std::move(*source), .report = {}};
+  out.report = policy::build(out.source, now().wall, *compiler.backend, *compiler.cache, policy::expired_exceptions::leave_out);
+  return out.report.snapshot != nullptr ? std::optional(std::move(out)) : std::nullopt;
+}
+
+// What is live promised more than rules: its tests and golden sets, which were not asked when the version was pushed. As a push asks, where one
+// of the two has a `gate` block. `must`: what cannot be compared stops it. False: it was complained about.
+bool passes_gate(store::publisher& ring, const activate_options& options, const store::head_record& live, const std::string& version, bool second_key, bool must) {
+  auto compiler = make_bundle_compiler();
+  const auto was = built(ring, live.version, compiler), is = built(ring, version, compiler);
+  if (!was || !is) {
+    if (!must) return true;
+    complain("version " + short_version(version) + " cannot be held against version " + short_version(live.version) + ", which is live: one of the two cannot be read or is not built here", "push it again");
+    return false;
+  }
+  if (!was->report.bundle.gate && !is->report.bundle.gate) return true;
+  gate_request asked;
+  asked.actor = actor_name(options.actor);
+  asked.approved_by = second_key && options.approved_by.empty() ? "the second key of its manifest" : options.approved_by;
+  asked.from_nothing = false;
+  const auto run = run_gate(*is, &*was, asked, now().wall, compiler);
+  if (!run) return false;
+  if (run->report.verdict == rollout::verdict::pass) return true;
+  print_checks(*run, std::cerr);
+  complain("the gate says " + std::string(rollout::to_string(run->report.verdict)) + " of version " + short_version(version) + " against version " + short_version(live.version) + ", which is live and is not what it was held against when it was pushed; nothing was changed",
+           "push it again, with what its gate asks for");
+  return false;
+}
+
 // What its manifest says holds for what it was held against when it was pushed. False: it was complained about.
 bool may_follow(store::publisher& ring, const activate_options& options, const std::string& version, const result<store::head_record>& live, store::activate_request& asked) {
   asked.only_after = live ? live->activation : policy::activation{};  // what is compared below, and nothing that came after it
-  if (!live && live.error().code != errc::not_found) return true;  // what stands there cannot be read, and is passed over
   const auto origin = ring.origin(version);
   if (!origin) return complain_ring(origin.error()), false;
-  if (!live || live->version == version) return true;
-  if (live->doubt.empty() && origin->ring == options.ring.ring && origin->against == live->version) return true;
-  if (ring.approved(version)) return true;
-  const auto [why, known] = weaker_than_live(ring, *live, version);
-  // What nobody vouches for stops no repair; what can be read of it is compared all the same.
-  asked.weaker = !why.empty();
-  if (!live->doubt.empty() && (why.empty() || !known)) {
+  if (!live && live.error().code == errc::not_found) return true;
+  const bool vouched = live && live->doubt.empty();
+  const auto measured = measure_of(ring, live);
+  if (!measured) return complain_ring(measured.error()), false;
+  const auto& against = *measured;
+  if (!vouched) {
     asked.weaker = true;
-    complain("whether it is weaker than what is live, nobody can tell (" + live->doubt + "), so it counts as weaker", "nodes with require_approval want a second key: sluice approve. --trust FILE names the keys that count");
-    return true;
+    complain("whether it is weaker than what is live, nobody can tell (" + (live ? live->doubt : live.error().message) + "), so it counts as weaker", "nodes with require_approval want a second key: sluice approve. --trust FILE names the keys that count");
   }
-  if (why.empty()) return true;
-  if (!options.approved_by.empty()) return true;
+  if (!against || against->version == version) return true;
+  if (vouched && origin->ring == options.ring.ring && origin->against == against->version) return true;
+  const bool second_key = ring.approved(version);
+  if (!origin->emergency && !passes_gate(ring, options, *against, version, second_key, vouched)) return false;
+  if (second_key) return true;
+  const auto [why, known] = weaker_than(ring, *against, version);
+  asked.weaker = !why.empty() || !vouched;
+  if (why.empty() || !options.approved_by.empty() || (!vouched && !known)) return true;  // what nobody vouches for stops no repair
   complain("version " + short_version(version) + " was held against " + (origin->against.empty() ? "nothing" : "version " + short_version(origin->against)) + " when it was pushed, and " + why,
            "push it again, so that its gate sees what changes; or let a second person agree: --approved-by. Nodes with require_approval want sluice approve");
   return false;

@@ -58,34 +58,50 @@ std::optional<policy::bundle_source> live_files(const store::head_record& head, 
   return std::nullopt;
 }
 
+// Where Redis has lost what is live, only the nodes know which version that was.
+void look_at_nodes(store::publisher& ring, const std::string& candidate, comparison& out) {
+  const auto nodes = ring.nodes();
+  if (!nodes) return;
+  const auto other = std::ranges::find_if(*nodes, [&](const auto& n) { return n.alive && !n.version.empty() && n.version != candidate; });
+  if (other == nodes->end()) return;
+  out.weaker = true;
+  out.unknown = "node " + printable(other->id) + " runs version " + short_version(other->version) + ", of which this Redis knows nothing any more";
+}
+
 // Holds the candidate against what is live, also where the gate is not asked: nodes may want a second key for what is weaker. A candidate does
 // not get rid of a gate by leaving the block out. Nothing: it was complained about.
 std::optional<comparison> compare(const bundle_input& candidate, store::publisher& ring, bundle_compiler& compiler, bool emergency) {
   comparison out;
   const auto head = ring.head();
-  if (!head && head.error().code == errc::not_found) return out;
+  if (!head && head.error().code == errc::not_found) {
+    look_at_nodes(ring, policy::version_of(candidate.source), out);
+    return out;
+  }
   if (!head && head.error().code != errc::integrity) return complain_ring(head.error()), std::nullopt;
   out.weaker = true;
   out.unknown = head ? head->doubt : head.error().message;
-  if (!head) return out;
-  out.head = *head;
-  if (head->doubt.empty()) out.version = head->version;
+  if (head) out.head = *head;
+  const auto against = measure_of(ring, head);
+  if (!against) return complain_ring(against.error()), std::nullopt;
+  if (!*against) return out;
+  const auto& measured = **against;
+  if (out.unknown.empty()) out.version = measured.version;
   const bool must = out.unknown.empty() && !emergency;  // what nobody vouches for stops no repair
-  auto source = live_files(*head, candidate, ring, emergency, out.unknown);
+  auto source = live_files(measured, candidate, ring, emergency, out.unknown);
   if (!source) return must ? std::nullopt : std::optional(std::move(out));
   out.other_golden = out.version == policy::version_of(candidate.source) && policy::golden_digest_of(*source) != policy::golden_digest_of(candidate.source);
   policy::diagnostics found;
   auto live = policy::parse(*source, found);
   policy::check(live, now().wall, found, policy::expired_exceptions::leave_out);
-  if (policy::has_errors(found)) out.unknown += (out.unknown.empty() ? "" : "; ") + ("version " + short_version(head->version) + " does not pass its checks here any more");
-  if (out.unknown.empty() && ring.owes_approval(head->version)) out.unknown = "version " + short_version(head->version) + " counts as weaker itself, and no second key that counts here has approved it";
+  if (policy::has_errors(found)) out.unknown += (out.unknown.empty() ? "" : "; ") + ("version " + short_version(measured.version) + " does not pass its checks here any more");
+  if (out.unknown.empty() && ring.owes_approval(measured.version)) out.unknown = "version " + short_version(measured.version) + " counts as weaker itself, and no second key that counts here has approved it";
   out.weaker = !out.unknown.empty() || rollout::weaker(live, candidate.report.bundle);
   if (emergency || (!candidate.report.bundle.gate && !live.gate)) return out;
-  bundle_input active{.path = "version " + short_version(head->version), .source = std::move(*source), .report = {}};
+  bundle_input active{.path = "version " + short_version(measured.version), .source = std::move(*source), .report = {}};
   active.report = policy::build(active.source, now().wall, *compiler.backend, *compiler.cache, policy::expired_exceptions::leave_out);
   if (active.report.snapshot != nullptr) out.active = std::move(active);
   if (out.active || !must) return out;
-  complain("the active version " + short_version(head->version) + " does not compile here any more, so nothing can be held against it", "sluice version here and on the nodes may differ");
+  complain("the active version " + short_version(measured.version) + " does not compile here any more, so nothing can be held against it", "sluice version here and on the nodes may differ");
   return std::nullopt;
 }
 
@@ -211,10 +227,11 @@ void held_as_before(store::publisher& ring, store::provenance& how) {
 }
 
 // Where a version is in the ring already, its manifest may stay as it is; the history goes by that one. `is`: by what was activated, or else by what was staged.
-void say_which_commit(const store::provenance& is, const std::string& version, const std::string& commit) {
-  if (is.commit == commit) return;
-  complain("version " + short_version(version) + " was published before from " + (is.commit.empty() ? "no commit that is known" : "commit " + printable(is.commit)) + ", and its manifest stays: so does what the history says of it",
-           "nothing that decides is another; golden sets and the commit come with the next version");
+void say_what_stays(const store::provenance& is, const std::string& version, const store::provenance& how) {
+  if (is.commit == how.commit && is.gate_report == how.gate_report) return;
+  const std::string report = is.gate_report == how.gate_report ? "" : is.gate_report.empty() ? " without a gate report" : " with gate report " + short_version(is.gate_report);
+  complain("version " + short_version(version) + " was published before from " + (is.commit.empty() ? "no commit that is known" : "commit " + printable(is.commit)) + report + ", and its manifest stays: so does what the history says of it",
+           "nothing that decides is another; golden sets, the commit and the report come with the next version");
 }
 
 // A second key has signed the emergency's manifest, and no other: what passed takes its place when it has one, too.
@@ -245,7 +262,7 @@ result<pushed> push_once(const push_options& options, store::publisher& ring, co
   out.upload_ms = ms_since(mark);
   const bool waits = waits_for_second_key(ring, out.version, how);
   if (options.stage_only) {
-    if (const auto is = ring.origin(out.version)) say_which_commit(*is, out.version, how.commit);
+    if (const auto is = ring.origin(out.version)) say_what_stays(*is, out.version, how);
     return out;
   }
   mark = mono_now();
@@ -253,7 +270,7 @@ result<pushed> push_once(const push_options& options, store::publisher& ring, co
   out.head = options.again ? std::nullopt : active_everywhere(ring, out.version);
   if (out.head && out.head->how.emergency && !how.emergency && !waits) out.head.reset();  // its sets hold now: the history is to say so
   out.unchanged = out.head.has_value();
-  if (out.unchanged) return say_which_commit(out.head->how, out.version, how.commit), out;
+  if (out.unchanged) return say_what_stays(out.head->how, out.version, how), out;
   auto request = request_of(options, ring, out.version, with->head.activation);
   if (!request) return said();
   request->approved_by = options.gate.approved_by;
@@ -262,7 +279,7 @@ result<pushed> push_once(const push_options& options, store::publisher& ring, co
   if (!head && head.error().code == errc::conflict) return std::unexpected(head.error());
   if (!head) return complain_ring(head.error()), said();
   warn_about(*head);
-  say_which_commit(head->how, out.version, how.commit);
+  say_what_stays(head->how, out.version, how);
   out.ended = ended_by(ring, with->head, *head);
   out.head = std::move(*head);
   out.activate_ms = ms_since(mark);

@@ -4,6 +4,7 @@
 #include <iostream>
 #include <memory>
 #include <set>
+#include <thread>
 
 #include "bundle_input.hpp"
 #include "ended_by.hpp"
@@ -29,7 +30,7 @@ result<bool> was_taken(store::publisher& ring, const store::head_record& entry) 
   const auto answers = ring.acknowledgements(entry.activation, entry.version);
   if (!answers) return std::unexpected(answers.error());
   const auto n = counted(*answers);
-  return !n.refused_by_all() || n.gone > 0;
+  return !n.refused_by_all() || n.gone_taken > 0;
 }
 
 // Why nothing goes back to it; "" when something may. A version that every node refused was never live, whatever the log says of it.
@@ -55,7 +56,7 @@ result<std::optional<store::head_record>> choose(store::publisher& ring, const s
   for (const auto& e : history) {
     const bool named = to.empty() ? e.version != history.front().version : e.version.starts_with(to) || policy::to_string(e.activation) == to;
     if (!named || skipped.contains(e.version)) continue;
-    const auto why = e.version == history.front().version ? std::string() : no_way_back(ring, history, *revoked, e.version);
+    const auto why = e.version == history.front().version ? result<std::string>("") : no_way_back(ring, history, *revoked, e.version);
     if (!why) return std::unexpected(why.error());
     if (why->empty()) return e;
     skipped.insert(e.version);
@@ -71,6 +72,30 @@ bool repeats(const std::vector<store::head_record>& history, const std::string& 
   const std::string is = last.kind == "rollback" ? ", is a rollback already (to " : ", goes on with a rollback (to ";
   complain("the last activation, " + policy::to_string(last.activation) + " by " + printable(last.actor) + " at " + printable(last.time) + is + short_version(last.version) + ")",
            "name the version to go back to: --to VERSION, or --to EPOCH-GENERATION as sluice history lists them");
+  return true;
+}
+
+// Forbids what was left, once there is a node that runs what it was left for: where every node refuses that, the version that was left is all they have.
+// False: it was complained about.
+bool revoke_left(store::publisher& ring, const rollback_options& options, const std::string& left, const store::head_record& head, bool json) {
+  constexpr milliseconds answers_within{10'000};
+  constexpr milliseconds look_every{100};
+  const auto until = mono_now() + answers_within;
+  for (;;) {
+    const auto nodes = ring.nodes();
+    const auto answers = ring.acknowledgements(head.activation, head.version);
+    if (!nodes || !answers) return complain_ring(nodes ? answers.error() : nodes.error()), false;
+    const auto n = counted(*answers, head, *nodes);
+    const bool nobody = std::ranges::none_of(*nodes, [](const auto& each) { return each.alive; });
+    if (n.taken > 0 || nobody) break;
+    if (n.open == 0 || mono_now() >= until) {
+      complain("version " + short_version(left) + " was not revoked: no node has taken version " + short_version(head.version) + " yet (" + told(n) + ")", "when one has: sluice revoke " + short_version(left));
+      return false;
+    }
+    std::this_thread::sleep_for(look_every);
+  }
+  if (const auto done = ring.revoke(left, actor_name(options.actor), options.note); !done) return complain_ring(done.error()), false;
+  if (!json) std::cout << "version " << short_version(left) << " will not be activated again\n" << std::flush;
   return true;
 }
 
@@ -103,11 +128,10 @@ int rollback(const rollback_options& options, bool json) {
   if (!json) std::cout << "from " << short_version(history->front().version) << " back to version " << short_version(*version) << ", active as " << policy::to_string(head->activation) << '\n' << std::flush;
   warn_about(*head);
   const auto ended = live ? ended_by(*ring, *live, *head) : std::vector<std::string>{};
-  if (const auto& left = history->front().version; options.revoke && left != *version) {
-    if (const auto done = ring->revoke(left, actor_name(options.actor), options.note); !done) return complain_ring(done.error()), 1;
-    if (!json) std::cout << "version " << short_version(left) << " will not be activated again\n" << std::flush;
-  }
-  return wait_and_tell(*ring, options.ring.ring, *version, *head, options.wait, json, ended);
+  const auto& left = history->front().version;
+  const bool revoked = !options.revoke || left == *version || revoke_left(*ring, options, left, *head, json);
+  const int waited = wait_and_tell(*ring, options.ring.ring, *version, *head, options.wait, json, ended);
+  return revoked ? waited : 1;
 }
 
 }  // namespace

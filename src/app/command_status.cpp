@@ -52,14 +52,16 @@ struct ring_state {
 };
 
 // An activation is about one version, and says how that one came to be. Of the others their manifests say it.
-void learn_how(store::publisher& ring, ring_state& of) {
+result<void> learn_how(store::publisher& ring, ring_state& of) {
   const auto& head = *of.head;
   of.how[store::subject_of(head)] = head.how;
   for (const auto& version : {head.version, head.canary ? head.canary->version : std::string(), head.shadow}) {
     if (version.empty() || of.how.contains(version)) continue;
     auto known = of.verified ? ring.vouched_origin(version) : ring.origin(version);
+    if (!known && known.error().code != errc::not_found && known.error().code != errc::integrity) return std::unexpected(known.error());
     if (known) of.how[version] = std::move(*known);
   }
+  return {};
 }
 
 result<ring_state> look(store::publisher& ring, bool verified) {
@@ -82,7 +84,7 @@ result<ring_state> look(store::publisher& ring, bool verified) {
   out.revoked = std::move(*revoked);
   std::ranges::sort(out.revoked);
   if (!out.head) return out;
-  learn_how(ring, out);
+  if (auto done = learn_how(ring, out); !done) return std::unexpected(done.error());
   const auto answers = ring.acknowledgements(out.head->activation, out.head->version);
   if (!answers) return std::unexpected(answers.error());
   for (const auto& a : *answers) out.phases[a.node] = phase_of(a);

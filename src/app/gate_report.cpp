@@ -85,10 +85,16 @@ std::string test_command(const std::string& bundle, const std::string& against, 
 constexpr std::string_view kept_prefix = "sluice-gate-";
 constexpr std::size_t kept_max = 20;
 
-// A folder for temporary files is everybody's: what another user, or a link, has put there under such a name is no report of ours.
+// A folder for temporary files is everybody's: what another user, or a link, has put there under such a name is no report of ours, nor is what has another.
 bool is_kept_report(const fs::path& at) {
   struct stat is{};
-  return at.filename().string().starts_with(kept_prefix) && ::lstat(at.c_str(), &is) == 0 && S_ISDIR(is.st_mode) && is.st_uid == ::geteuid();
+  constexpr std::size_t version_digits = 12, random_digits = 8;
+  const auto name = at.filename().string();
+  const auto hex_only = [](std::string_view digits) { return digits.find_first_not_of("0123456789abcdef") == std::string_view::npos; };
+  const auto rest = name.starts_with(kept_prefix) ? std::string_view(name).substr(kept_prefix.size()) : std::string_view();
+  const bool named = rest.size() == version_digits + 1 + random_digits && rest[version_digits] == '-' && hex_only(rest.substr(0, version_digits)) && hex_only(rest.substr(version_digits + 1));
+  std::error_code ignored;
+  return named && fs::exists(at / "report.json", ignored) && ::lstat(at.c_str(), &is) == 0 && S_ISDIR(is.st_mode) && is.st_uid == ::geteuid();
 }
 
 // So that a pipeline which is refused every hour fills no disk: the oldest of this user's go, but for one less than may be kept.

@@ -40,9 +40,12 @@ kept_texts::kept_texts(std::string master, std::vector<std::string> key_folders,
 result<audit::kept_exchange> kept_texts::open(const std::string& line) const {
   if (master_.empty()) return fail(errc::not_found, "without --secret its text cannot be opened");
   result<audit::kept_exchange> out = fail(errc::not_found, "");
-  for (const auto& folder : folders_) {
-    out = audit::open_kept_text(line, text_keys_of(folder, master_));
+  for (bool first = true; const auto& folder : folders_) {
+    auto here = audit::open_kept_text(line, text_keys_of(folder, master_));
+    // Most folders lack the key, which says nothing where another has it and cannot open it, or knows that it was erased.
+    if (here || first || here.error().code != errc::unavailable) out = std::move(here);
     if (out) break;
+    first = false;
   }
   return out;
 }

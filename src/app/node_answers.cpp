@@ -24,6 +24,7 @@ answer_count counted(const std::vector<store::acknowledgement>& answers) {
     const bool refused = a.state == "NACK" && !a.in_force();
     if (refused && !a.phase.empty()) phases.insert(a.phase);
     ++(refused ? out.refused : a.in_force() ? out.taken : a.phase == "GONE" ? out.gone : out.open);
+    if (a.phase == "GONE" && a.last == "ACK") ++out.gone_taken;
   }
   out.phases.assign(phases.begin(), phases.end());
   return out;

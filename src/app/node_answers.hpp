@@ -13,6 +13,7 @@ struct answer_count {
   std::size_t open = 0;                // nodes that have not answered, as far as it is known that they should
   std::vector<std::string> phases = {};  // in which it was refused, each once
   std::size_t gone = 0;                // nodes that were there and are not any more: what they did, nobody can tell
+  std::size_t gone_taken = 0;          // of these, who left behind that it had taken it
   // Nobody runs it: what ran before goes on. One that is gone may have run it.
   [[nodiscard]] bool refused_by_all() const { return refused > 0 && taken == 0 && open == 0; }
 };

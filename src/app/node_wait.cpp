@@ -201,7 +201,7 @@ class node_wait {
     const auto ahead = ring_.ahead_of(head);
     if (!ahead || ahead->nodes.empty() || again_ > again_max) return;
     if (again_++ == again_max) return say_who_claims(*ahead);
-    auto again = ring_.activate({.version = head.version, .kind = head.kind, .actor = head.actor, .note = head.note, .canary = head.canary, .shadow = head.shadow,
+    auto again = ring_.activate({.version = head.version, .kind = head.kind, .actor = head.actor, .note = head.note, .weaker = head.how.weaker, .approved_by = head.how.approved_by, .manifest = head.manifest, .canary = head.canary, .shadow = head.shadow,
                                  .rearm = head.rearmed, .rearm_rule = head.rearmed_rule, .instead_of = head.activation});
     if (!again) return complain_ring(again.error());
     progress_.say("nodes have seen " + policy::to_string(ahead->highest) + ", which this Redis has lost: the version is active again as " + policy::to_string(again->activation));

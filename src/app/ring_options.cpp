@@ -238,10 +238,19 @@ bool refused_as_own_approval(const std::string& actor, const std::string& approv
 // One line: Redis says in it what others wrote there.
 void complain_ring(const error& why) { complain(printable(why.message), advice_on(why.message)); }
 
+result<std::optional<store::head_record>> measure_of(store::publisher& ring, const result<store::head_record>& head) {
+  if (head && head->doubt.empty()) return std::optional(*head);
+  return ring.last_vouched();
+}
+
 void warn_about(const store::head_record& head) {
   if (!head.passed_over.empty()) {
     complain("what stood at the head was passed over: " + printable(head.passed_over),
              "rules that it demoted are enforced again; where they should not be: sluice demote. Where it was somebody's word, name his key's file: --trust, or SLUICE_TRUST");
+  }
+  if (head.lost) {
+    complain("nodes had seen more than this Redis had: it has lost what was activated last, and perhaps what was revoked and frozen with it",
+             "see: sluice status; what is to stay so: sluice revoke VERSION, sluice freeze");
   }
   if (head.replicas_have_it >= head.replicas) return;
   complain("only " + std::to_string(head.replicas_have_it) + " of " + std::to_string(head.replicas) + " replicas of this Redis have " + policy::to_string(head.activation),

@@ -75,7 +75,10 @@ inline constexpr std::size_t version_digits_min = 6;
 // Complains with what an error means for the person at the keyboard.
 void complain_ring(const error& why);
 
-// What a person should know of a new activation, on stderr: a failover may lose it, or the head before it was passed over.
+// What a new version is compared with: the head, where its word counts. Otherwise whoever can write into Redis could choose that, and it is the last
+// activation that counts; nothing: there is none.
+[[nodiscard]] result<std::optional<store::head_record>> measure_of(store::publisher& ring, const result<store::head_record>& head);
+// What a person should know of a new activation, on stderr: a failover may lose it, Redis has lost others, or the head before it was passed over.
 void warn_about(const store::head_record& head);
 // Of a canary for nodes with a label that no living node has: the warning, which people have read on stderr then; `so`: what follows. Also where the
 // nodes cannot be asked.

@@ -118,16 +118,20 @@ void rearm(activation_record& r, const std::string& rule) {
 }  // namespace
 
 // By the very manifest that the activation goes by, and whether what that says of it holds where it is to be live.
-result<provenance> publisher::impl::made(const activate_request& what, const placing& as, const std::string& digest) {
+result<provenance> publisher::impl::made(const activate_request& what, const placing& as, const std::string& digest, const std::optional<activation_record>& last) {
   const auto& subject = subject_of(what);
   const auto manifest = fetch_manifest(redis, keys, subject, {}, now().wall, {}, digest);
   if (!manifest) {
     const bool takes_harm_away = what.kind == "abort" || what.kind == "demote" || what.kind == "rollback";
     const auto& why = manifest.error();
+    const bool goes_on = last && subject == last->version && last->kind != "canary" && last->kind != "shadow";  // those are about another
+    if (why.code == errc::integrity && takes_harm_away && goes_on) return last->how;
     if (why.code == errc::not_found || (why.code == errc::integrity && takes_harm_away)) return provenance{};
     return fail(why.code, "how version " + subject.substr(0, 12) + " came to be cannot be read, so nothing was changed: " + why.message + (why.code == errc::integrity ? ". Push the bundle again" : ""));
   }
   auto out = manifest->how;
+  auto& ids = out.signed_by.emplace();
+  for (const auto& each : manifest->signed_as.signatures) ids.push_back(each.key_id);
   const bool otherwise = what.weaker ? *what.weaker : !out.gate_report.empty() && !held_otherwise(*manifest, as).empty();
   out.weaker = out.weaker || otherwise;
   return out;
@@ -165,7 +169,7 @@ result<activation_record> publisher::impl::next(const activate_request& what, ac
   // The history says how the version came to be whatever becomes of its manifest.
   if (auto pinned = pin_manifests(r, what, last); !pinned) return std::unexpected(pinned.error());
   const auto& subject = subject_of(what);
-  auto how = made(what, subject == what.version ? placing{.ring = ring, .over = r.previous, .back = r.back} : placing{.ring = ring, .over = what.version}, r.manifest_of(subject));
+  auto how = made(what, subject == what.version ? placing{.ring = ring, .over = r.previous, .back = r.back} : placing{.ring = ring, .over = what.version}, r.manifest_of(subject), last);
   if (!how) return std::unexpected(how.error());
   r.how = std::move(*how);
   r.how.benign = {};
@@ -173,6 +177,7 @@ result<activation_record> publisher::impl::next(const activate_request& what, ac
   // Another server, or one that lost its tail: two contents could get one number, so the epoch is raised.
   const bool other_server = last && !last->replid.empty() && last->replid != server->id;
   const bool behind = highest > top->head || top->lost();
+  context.lost = behind;
   r.activation = {highest.epoch + (other_server || behind || what.instead_of ? 1 : 0), highest.generation + 1};
   if (r.activation.epoch == 0) r.activation.epoch = 1;
   if (r.activation.epoch > number_max || r.activation.generation > number_max) return std::unexpected(nothing_follows(*top, "ring " + ring + " has come to the last number there is, " + policy::to_string(highest)));
@@ -323,6 +328,7 @@ result<head_record> publisher::activate(const activate_request& what) {
     if (done) {
       auto head = to_head(*r);
       head.from_nothing = seen.from_nothing;
+      head.lost = seen.lost;
       head.replicas = seen.replicas;
       head.passed_over = seen.doubt;
       head.signed_by = signs_as();

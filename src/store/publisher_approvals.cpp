@@ -22,7 +22,7 @@ bool publisher::owes_approval(const std::string& version) {
 
 bool publisher::approved(const std::string& version) {
   const auto by = impl_->whom();
-  const auto manifest = by ? fetch_manifest(impl_->redis, impl_->keys, version, *by, now().wall, {}, impl_->pinned(version)) : fail(errc::not_found, "");
+  const auto manifest = by ? fetch_manifest(impl_->redis, impl_->keys, version, *by, now().wall, {}, impl_->pinned_live(version)) : fail(errc::not_found, "");
   return manifest && check_approval(*by, manifest->signed_as, now().wall, "it");
 }
 
@@ -31,20 +31,32 @@ bool publisher::awaits_approval(const std::string& version) {
   if (pinned.empty()) return false;
   const auto is = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall, {}, pinned);
   const auto newest = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall);
-  return is && newest && impl_->outranks(*newest, *is) && impl_->loses_second_key(*is, *newest);
+  const auto top = read_top(impl_->redis, impl_->keys);
+  const bool live = top && top->record && top->record->version == version;
+  const auto as = live ? std::optional(placing{.ring = impl_->ring, .over = top->record->previous, .back = top->record->back}) : std::nullopt;
+  return is && newest && impl_->outranks(*newest, *is) && impl_->loses_second_key(*is, *newest, as);
 }
 
 // Signed is what was asked about, and nothing is written over what Redis has by then.
-result<provenance> publisher::approve(const std::string& version, const crypto::signing_key& key) {
-  const auto manifest_key = impl_->keys.manifest(version);
-  const auto pinned = impl_->pinned(version);
-  auto text = impl_->redis.command({"HGET", manifest_key, pinned.empty() || awaits_approval(version) ? "manifest" : pinned});
-  if (text && text->kind != redis_reply::kind::text) text = impl_->redis.command({"HGET", manifest_key, "manifest"});
+result<provenance> publisher::impl::approve_field(const std::string& version, const std::string& field, const crypto::signing_key& key) {
+  const auto manifest_key = keys.manifest(version);
+  auto text = redis.command({"HGET", manifest_key, field});
+  if (text && text->kind != redis_reply::kind::text) text = redis.command({"HGET", manifest_key, "manifest"});
   if (!text) return std::unexpected(text.error());
-  const auto approved = approve_manifest(text->text, version, "Redis", publisher_trust(impl_->trusted, {}, {}), key);
+  const auto approved = approve_manifest(text->text, version, "Redis", publisher_trust(trusted, {}, {}), key);
   if (!approved) return std::unexpected(approved.error());
-  const auto done = impl_->redis.command({"EVAL", std::string(approve_script), "1", manifest_key, text->text, approved->text, crypto::sha256_hex(approved->of.signed_as.payload)});
+  const auto done = redis.command({"EVAL", std::string(approve_script), "1", manifest_key, text->text, approved->text, crypto::sha256_hex(approved->of.signed_as.payload)});
   return done ? result<provenance>(approved->of.how) : std::unexpected(done.error());
+}
+
+// What runs beside what is live is promoted with the manifest that it runs by, and activated with the newest: both are signed.
+result<provenance> publisher::approve(const std::string& version, const crypto::signing_key& key) {
+  const auto live = impl_->pinned_live(version), pinned = impl_->pinned(version);
+  if (!live.empty()) return impl_->approve_field(version, awaits_approval(version) ? "manifest" : live, key);
+  if (!pinned.empty()) {
+    if (auto done = impl_->approve_field(version, pinned, key); !done) return done;
+  }
+  return impl_->approve_field(version, "manifest", key);
 }
 
 result<std::vector<second_keys>> publisher::approvals(const std::vector<head_record>& of) {
@@ -62,9 +74,21 @@ result<std::vector<second_keys>> publisher::approvals(const std::vector<head_rec
     const auto& made = at->second;
     const bool unread = !made && (made.error().code == errc::not_found || made.error().code == errc::integrity);
     if (!made && !unread) return std::unexpected(made.error());
-    // Nodes asked for the second key when the activation came. One that has expired since had counted, whatever it is worth today.
-    const auto then = std::min(parse_time(each.time).value_or(now().wall), now().wall);
-    out.push_back(made ? second_keys{.keys = second_signatures(by, made->signed_as, then)} : second_keys{.doubt = "its manifest cannot be read: " + made.error().message});
+    if (!made) {
+      out.push_back({.doubt = "its manifest cannot be read: " + made.error().message});
+      continue;
+    }
+    // Nodes asked for the second key when the activation came. One that has expired since had counted, whatever it is worth today; one that has signed
+    // since had not. Where an older release made the record, nobody can tell which.
+    const auto& stood = each.how.signed_by;
+    const auto then = stood ? std::min(parse_time(each.time).value_or(now().wall), now().wall) : now().wall;
+    second_keys those{.keys = second_signatures(by, made->signed_as, then)};
+    for (auto& key : those.keys) {
+      if (!stood || std::ranges::find(*stood, key.key) != stood->end()) continue;
+      key.counts = false;
+      key.doubt = "has signed after this activation";
+    }
+    out.push_back(std::move(those));
   }
   return out;
 }

@@ -13,6 +13,7 @@ namespace sluice::store {
 // What was seen when an activation was prepared.
 struct activate_context {
   bool from_nothing = false;
+  bool lost = false;  // what nodes have seen
   std::size_t replicas = 0;
   std::string doubt;        // about the head that was there
   policy::activation head;  // its number, as publisher::head() gives it
@@ -78,18 +79,24 @@ struct publisher::impl {
   [[nodiscard]] std::string own_doubt(const activation_record& unwritten) const;
   // What follows the highest activation that anybody has seen.
   [[nodiscard]] result<activation_record> next(const activate_request& what, activate_context& context);
-  // How it came to be. Where its manifest cannot be read: nothing, of what takes harm away or is not there at all, which the script that activates says; otherwise why.
-  [[nodiscard]] result<provenance> made(const activate_request& what, const placing& as, const std::string& manifest);
+  // How it came to be. Where its manifest cannot be read: what the `last` activation says of it, or nothing, of what takes harm away or is not there at
+  // all, which the script that activates says; otherwise why.
+  [[nodiscard]] result<provenance> made(const activate_request& what, const placing& as, const std::string& manifest, const std::optional<activation_record>& last);
   // Keeps the manifest under its own digest, which the record names: what is staged later changes nothing of what is live. "": there is none.
   [[nodiscard]] result<std::string> pin(const std::string& version);
-  [[nodiscard]] bool stays_pinned(const std::string& version, const std::string& digest);
+  // `as`: where it is live; nothing: it is beside what is.
+  [[nodiscard]] bool stays_pinned(const std::string& version, const std::string& digest, const std::optional<placing>& as);
   // Whether the second key of the one would be owed by the other, which comes in its place.
-  [[nodiscard]] bool loses_second_key(const manifest& is, const manifest& next) const;
+  [[nodiscard]] bool loses_second_key(const manifest& is, const manifest& next, const std::optional<placing>& as) const;
   // Whether `next` has passed more than `is`, and counts.
   [[nodiscard]] bool outranks(const manifest& next, const manifest& is) const;
+  // One field of a version's hash: its newest manifest, or one that it was activated with.
+  [[nodiscard]] result<provenance> approve_field(const std::string& version, const std::string& field, const crypto::signing_key& key);
   [[nodiscard]] result<void> pin_manifests(activation_record& r, const activate_request& what, const std::optional<activation_record>& last);
   // Of a version that is live or beside it: the digest of the manifest that it was activated with; "" of all others.
   [[nodiscard]] std::string pinned(const std::string& version);
+  // Of the version that is live alone: what runs beside it goes by the newest manifest when it becomes live for everybody by a new activation.
+  [[nodiscard]] std::string pinned_live(const std::string& version);
   [[nodiscard]] result<void> write(const activation_record& r, const activate_request& what, const activate_context& seen);
   // Makes of answers that a node's own heartbeat does not bear out ones that are still to come: state PENDING, phase UNCONFIRMED; of a node without one: GONE.
   [[nodiscard]] result<void> only_own_words(std::vector<std::vector<acknowledgement>>& answers, const std::vector<head_record>& of);

@@ -55,9 +55,10 @@ bool publisher::impl::outranks(const manifest& next, const manifest& is) const {
   return next.version == is.version && built_by_who_may(next, whom(), trusted.has_value()) && rank_of(next.how) > rank_of(is.how);
 }
 
-bool publisher::impl::loses_second_key(const manifest& is, const manifest& next) const {
+bool publisher::impl::loses_second_key(const manifest& is, const manifest& next, const std::optional<placing>& as) const {
   if (!has_more_than_its_builder(is)) return false;
-  const bool owed = next.how.weaker || next.how.ring != is.how.ring || next.how.against != is.how.against;
+  const bool elsewhere = as ? !held_otherwise(next, *as).empty() : next.how.ring != is.how.ring || next.how.against != is.how.against;
+  const bool owed = next.how.weaker || elsewhere;
   const auto by = whom();
   return owed && !(by && trusted ? check_approval(*by, next.signed_as, now().wall, "it").has_value() : has_more_than_its_builder(next));
 }
@@ -65,6 +66,11 @@ bool publisher::impl::loses_second_key(const manifest& is, const manifest& next)
 std::string publisher::impl::pinned(const std::string& version) {
   const auto top = read_top(redis, keys);
   return top && top->record ? top->record->manifest_of(version) : std::string();
+}
+
+std::string publisher::impl::pinned_live(const std::string& version) {
+  const auto top = read_top(redis, keys);
+  return top && top->record && top->record->version == version ? top->record->manifest_of(version) : std::string();
 }
 
 result<std::string> publisher::impl::pin(const std::string& version) {
@@ -81,13 +87,13 @@ result<std::string> publisher::impl::pin(const std::string& version) {
 }
 
 // Whether a version is to stay with the manifest that it was activated with: it is there and counts, and the newest one says no more, or would lack its second key.
-bool publisher::impl::stays_pinned(const std::string& version, const std::string& digest) {
+bool publisher::impl::stays_pinned(const std::string& version, const std::string& digest, const std::optional<placing>& as) {
   const auto is = fetch_manifest(redis, keys, version, {}, now().wall, {}, digest);
   if (!is || !built_by_who_may(*is, whom(), trusted.has_value())) return false;
   const auto newest = fetch_manifest(redis, keys, version, {}, now().wall);
   if (!newest) return true;
   if (is->signed_as.signatures.empty() && !newest->signed_as.signatures.empty()) return false;
-  return !outranks(*newest, *is) || loses_second_key(*is, *newest);
+  return !outranks(*newest, *is) || loses_second_key(*is, *newest, as);
 }
 
 result<void> publisher::impl::pin_manifests(activation_record& r, const activate_request& what, const std::optional<activation_record>& last) {
@@ -98,7 +104,8 @@ result<void> publisher::impl::pin_manifests(activation_record& r, const activate
     auto digest = version == what.version ? what.manifest : std::string();
     const bool stays = last && (last->version == version || (goes_on && !(begins && version == subject_of(what))));
     if (stays) digest = last->manifest_of(version);
-    if (digest.empty() || !stays_pinned(version, digest)) {
+    const auto as = version == r.version ? std::optional(placing{.ring = ring, .over = r.previous, .back = r.back}) : std::nullopt;
+    if (digest.empty() || !stays_pinned(version, digest, as)) {
       auto made = pin(version);
       if (!made) return std::unexpected(made.error());
       digest = std::move(*made);

@@ -114,6 +114,13 @@ result<std::vector<head_record>> publisher::history(std::size_t limit) {
   return out;
 }
 
+result<std::optional<head_record>> publisher::last_vouched() {
+  auto all = history(0);
+  if (!all) return std::unexpected(all.error());
+  const auto at = std::ranges::find_if(*all, [](const head_record& e) { return e.doubt.empty() && e.kind != damaged_kind; });
+  return at == all->end() ? std::optional<head_record>() : std::optional(std::move(*at));
+}
+
 result<provenance> publisher::origin(const std::string& version) {
   auto made = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall, {}, impl_->pinned(version));
   return made ? result<provenance>(std::move(made->how)) : std::unexpected(made.error());
@@ -277,6 +284,7 @@ result<void> publisher::impl::only_own_words(std::vector<std::vector<acknowledge
     for (auto& a : answers[i]) {
       const auto& word = said.at(a.node);
       const bool gone = is_gone(word);
+      if (gone) a.last = a.state;
       if (!gone && (a.state == "PENDING" || is_its_own(a, of[i].activation, word))) continue;
       a.state = "PENDING";
       a.phase = gone ? "GONE" : "UNCONFIRMED";

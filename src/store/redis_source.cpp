@@ -127,7 +127,10 @@ void redis_source::warn_of_end(const activation_record& record) {
 result<bool> redis_source::trusted(const activation_record& record) {
   if (runs_record(record)) {
     warn_of_end(record);
-    return true;
+    // What stood in its place for a while had this node's refusal under the same number.
+    if (!std::exchange(refused_its_number_, false)) return true;
+    const auto told = acknowledge(record, "ACK", "ACTIVE", "");
+    return told ? result<bool>(true) : std::unexpected(told.error());
   }
   const auto passes = check_record(record, config_.trust, config_.ring, now().wall);
   if (passes) return true;
@@ -136,6 +139,7 @@ result<bool> redis_source::trusted(const activation_record& record) {
   again_.forget();
   if (refused_ == record.text) return false;
   refused_ = record.text;
+  refused_its_number_ = record.activation == node_.state().active;
   if (!node_.refuse(record.activation, record.version, "VERIFY", passes.error().message)) return false;
   // Whoever waits for this node's answer is to learn why it stays with what it has.
   if (auto told = acknowledge(record, "NACK", "VERIFY", passes.error().message); !told) return std::unexpected(told.error());

@@ -70,6 +70,7 @@ class redis_source final : public source {
   bool beat_ = false, namesake_told_ = false;
   unsigned overwritten_ = 0;           // how often of late another process had written over them
   bool unvouched_ = false;  // what stands at the head now is nobody's word
+  bool refused_its_number_ = false;  // a record that does not count, under the number of the one that runs
   mono_time rests_until_{}, next_poll_{}, next_heartbeat_{}, next_nodes_{}, next_connect_{}, pong_{};
   milliseconds back_off_{0};
   std::optional<milliseconds> clock_;  // Redis' time since 1970, less the monotonic clock's; none: it does not tell

@@ -42,6 +42,7 @@ std::string to_json(const activation_record& r) {
   if (!r.manifests.empty()) out["manifests"] = r.manifests;
   if (!r.how.gate_report.empty()) out["made"] = {{"verdict", r.how.gate_verdict}, {"emergency", r.how.emergency}, {"weaker", r.how.weaker}, {"approved_by", r.how.approved_by}, {"against", r.how.against}};
   if (!r.how.gate_report.empty() && !r.how.skipped.empty()) out["made"]["skipped"] = r.how.skipped;
+  if (!r.how.gate_report.empty() && r.how.signed_by) out["made"]["signed_by"] = *r.how.signed_by;
   if (!with.shown.empty()) out["shown"] = parse_bounded<json>(to_json(with.shown));
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -121,6 +122,12 @@ result<activation_record> parse_record(const std::string& text) {
     r.how.against = word(*made, "against");
     read_emergency(*made, r.how);
     r.how.weaker = truth(*made, "weaker");
+    if (const auto& by = member(*made, "signed_by"); by.is_array()) {
+      auto& ids = r.how.signed_by.emplace();
+      for (const auto& each : by) {
+        if (each.is_string()) ids.push_back(each.get<std::string>());
+      }
+    }
   }
   const auto& manifests = member(j, "manifests");
   if (!manifests.is_null() && !manifests.is_object()) return bad();

@@ -1,6 +1,7 @@
 """The gate: each check fails for a bundle that was made to fail it, and only that check; pushes obey it."""
 import html.parser
 import json
+import os
 import re
 import resource
 import shlex
@@ -528,13 +529,21 @@ def test_what_is_kept_of_a_refused_emergency_asks_no_more_than_it_did(lab):
     place = Path(kept).parent.parent
     for n in range(30):
         (place / f"sluice-gate-{n:012x}-00000000").mkdir()
+        (place / f"sluice-gate-{n:012x}-00000000/report.json").write_text("{}")
+    mine = [place / "sluice-gate-golden-work", place / "sluice-gate-0123456789ab-0123abcd"]  # another name; no report in it
+    for each in mine:
+        each.mkdir(exist_ok=True)
+        (each / "precious").write_text("x")
+        os.utime(each, (1, 1))
     link, file, last = place / "sluice-gate-link", place / "sluice-gate-file", re.search(r"its report: (\S+);", refused().stderr).group(1)
     link.symlink_to(lab.dir / "b")
     file.write_text("")
     for _ in range(2):
         last = re.search(r"its report: (\S+);", refused().stderr).group(1)
-        assert len([f for f in place.glob("sluice-gate-*") if f.is_dir() and not f.is_symlink()]) == 20 and Path(last).exists(), list(place.iterdir())
-    assert link.is_symlink() and file.exists() and (lab.dir / "b/bundle.yaml").exists()
+        assert len([f for f in place.glob("sluice-gate-*/report.json") if not f.parent.is_symlink()]) == 20 and Path(last).exists(), list(place.iterdir())
+    assert link.is_symlink() and file.exists() and (lab.dir / "b/bundle.yaml").exists() and all((each / "precious").exists() for each in mine)
+    for each in mine:
+        shutil.rmtree(each)
 
 
 def test_each_version_is_told_with_its_own_verdict(lab):

@@ -2,7 +2,7 @@
 import json
 import signal
 
-from lab import until
+from lab import sluice, until
 from redis_lab import Fleet, Proxy, Server
 from test_gate import cases, write
 from test_trust import keys
@@ -239,3 +239,98 @@ def test_what_is_told_of_a_version_is_what_it_was_activated_with(lab):
         r = fleet.run(command, *words, port=path.port)
         assert met and json.loads(fleet.run("history", "--json").stdout)[0]["commit"] == second, (command, r)
         assert command == "activate" or f"was published before from commit {second}" in r.stderr, r
+
+
+def test_a_version_that_waited_is_held_against_the_promises_of_what_came_meanwhile(lab):
+    redis, key, fleet, signed, node = ring(lab)
+    g = node(0)
+    now = ["--wait", "1", "--timeout", "30s"]
+    fleet.run("push", write(lab.dir / "a", cases()), *signed, *now)
+    folder = write(lab.dir / "late", cases(), words=["needle", "rose"])
+    late = json.loads(fleet.run("push", folder, *signed, "--no-activate", "--json").stdout)["version"]
+    rose = {"id": "rosemp", "set": "must_pass", "request": "a rose"}
+    fleet.run("push", write(lab.dir / "b", cases() + [rose]), *signed, *now)
+    live = g.state()["version"]
+    approved = fleet.run("approve", late, "--key", key["lead"], *signed[2:])
+    assert "is approved" in approved.stdout, approved
+    for more in ([], ["--approved-by", "Ada Byron"]):
+        r = fleet.run("activate", late, *signed, *more, check=False)
+        assert r.returncode == 1 and "rosemp" in r.stderr and "is not what it was held against when it was pushed" in r.stderr, r
+    assert g.state()["version"] == live and g.ask("a rose")[0] == 200
+
+
+def test_an_approval_that_came_later_is_none_of_an_earlier_activation(lab):
+    redis, key, fleet, signed, node = ring(lab)
+    fleet.run("push", write(lab.dir / "a", cases(), words=["needle", "thorn"]), *signed)
+    weak = json.loads(fleet.run("push", write(lab.dir / "weak", cases()), *signed, "--approved-by", "Ada Byron", "--json").stdout)["version"]
+    fleet.run("approve", weak, "--key", key["lead"], *signed[2:])
+    last = lambda: json.loads(fleet.run("history", "--json", *signed[2:]).stdout)[0]
+    assert [(k["verified"], k["doubt"]) for k in last()["second_keys"]] == [(False, "has signed after this activation")], last()
+    fleet.run("activate", weak, *signed)
+    assert [k["verified"] for k in last()["second_keys"]] == [True], last()
+
+
+def test_what_runs_in_shadow_is_approved_for_the_day_on_which_it_is_activated(lab):
+    redis, key, fleet, signed, node = ring(lab)
+    g = node(0)
+    now = ["--wait", "1", "--timeout", "30s"]
+    fleet.run("push", write(lab.dir / "a", cases(), words=["needle", "thorn"]), *signed, *now)
+    folder = write(lab.dir / "weak", cases())
+    fleet.run("push", folder, *signed, "--approved-by", "Ada Byron", "--shadow", *now)
+    weak = json.loads(fleet.run("push", folder, *signed, "--approved-by", "Ada Byron", "--no-activate", "--commit", "2" * 40, "--json").stdout)["version"]
+    fleet.run("approve", weak, "--key", key["lead"], *signed[2:])
+    fleet.run("activate", weak, *signed, *now)
+    assert g.state()["version"] == weak
+
+
+def test_a_rollback_passes_over_what_only_nodes_that_are_gone_might_have_taken_and_revokes_nothing_before_somebody_runs_it(lab):
+    redis, key, fleet, signed, node = ring(lab)
+    g, other = node(0), node(1)
+    now = ["--wait", "2", "--timeout", "30s"]
+    fleet.run("push", write(lab.dir / "a", cases(), words=["needle", "thorn"]), *signed, *now)
+    first = g.state()["version"]
+    assert fleet.run("push", write(lab.dir / "b", cases()), *signed, "--approved-by", "Ada Byron", *now, check=False).returncode == 1, "no second key has approved it"
+    third = json.loads(fleet.run("push", write(lab.dir / "c", cases(), words=["needle", "thorn", "rose"]), *signed, "--no-activate", "--json").stdout)["version"]
+    fleet.run("approve", third, "--key", key["lead"], *signed[2:])
+    fleet.run("activate", third, *signed, *now)
+    other.kill(signal.SIGTERM)
+    until("its heartbeats are gone", lambda: redis("exists", redis.key(f"node:{other.name}")).strip() == "0", seconds=60)
+    r = fleet.run("rollback", "--revoke", *signed, "--wait", "1", "--timeout", "30s")
+    assert g.state()["version"] == first and "is passed over" in r.stderr and "will not be activated again" in r.stdout, r
+    assert redis("smembers", redis.key("revoked")).split() == [third]
+
+
+def test_what_nobody_vouches_for_is_no_measure_of_what_follows(lab):
+    redis, key, fleet, signed, node = ring(lab)
+    g = fleet.node(0, trust=f"{{keys_file: {lab.dir}/trusted.yaml, require_signature: true, require_gate: true}}")
+    now = ["--wait", "1", "--timeout", "30s"]
+    good, weak = write(lab.dir / "good", cases(), words=["needle", "thorn"]), write(lab.dir / "weak", cases())
+    fleet.run("push", good, *signed, *now)
+    live = g.state()["version"]
+    # A head that every node refuses, by somebody who can write there; and one that is damaged.
+    evil = lab.dir / "evil.pem"
+    sluice("keygen", evil, "--name", "evil", "--role", "build,activate")
+    fleet.run("push", weak, "--key", evil, "--emergency", "--note", "forged")
+    own = signed[:2]  # without --trust a publisher knows its own key alone
+    for damage in (lambda: None, lambda: redis("hset", redis.key("head"), "record", "{")):
+        damage()
+        r = fleet.run("push", weak, *own, check=False)
+        assert r.returncode == 1 and "a second person must agree" in r.stderr, r
+        weaker = json.loads(fleet.run("push", weak, *own, "--approved-by", "Ada Byron", "--no-activate", "--json").stdout)["version"]
+        r = fleet.run("activate", weaker, *own, check=False)
+        assert r.returncode == 1 and "a second person must agree" in r.stderr, r
+        r = fleet.run("push", good, *own, *now)
+        assert g.state()["version"] == live and "so it counts as weaker" in r.stderr, r
+
+
+def test_who_pushes_to_a_ring_that_was_lost_hears_what_is_lost_with_it(lab):
+    redis, key, fleet, signed, node = ring(lab)
+    g = fleet.node(0, trust=f"{{keys_file: {lab.dir}/trusted.yaml, require_signature: true, require_gate: true}}")
+    now = ["--wait", "1", "--timeout", "30s"]
+    fleet.run("push", write(lab.dir / "a", cases(), words=["needle", "thorn"]), *signed, *now)
+    redis("flushall")
+    until("the node says what it runs", lambda: redis("exists", redis.key(f"node:{g.name}")).strip() == "1")
+    r = fleet.run("push", write(lab.dir / "b", cases()), *signed, *now)
+    assert "of which this Redis knows nothing any more" in r.stderr and "perhaps what was revoked and frozen with it" in r.stderr, r
+    last = json.loads(fleet.run("history", "--json", *signed[2:]).stdout)[0]
+    assert last["weaker"], last

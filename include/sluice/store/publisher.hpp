@@ -31,6 +31,7 @@ struct provenance {
   std::string ring = {};          // in which it was held against what was live; "" when in none
   std::string against = {};       // the version that it was held against, "" when nothing was live or could be read
   std::string approved_by = {};   // who agreed to that, by the word of whoever pushed
+  std::optional<std::vector<std::string>> signed_by = {};  // of an activation: the keys whose signatures stood on its manifest then; none: it does not say
   shown_blocks benign = {};       // what the gate saw blocked of golden cases of set benign, for the nodes' breakers
 };
 
@@ -60,6 +61,8 @@ struct head_record {
   std::string doubt = {};
   // Of a new activation: why it goes on with nothing of the head that was there, demotions for one; "" when it does.
   std::string passed_over = {};
+  // Of a new activation: nodes had seen more than this Redis had, which has lost that, and perhaps what was revoked or frozen with it.
+  bool lost = false;
   // Redis held no activation, and no node had reported one: a new ring, or one that was lost and whose nodes are not back yet.
   bool from_nothing = false;
 };
@@ -87,6 +90,7 @@ struct acknowledgement {
   std::string node, state, phase, message, rule;  // state: ACK, NACK, or PENDING while it is on its way
   std::string version;
   milliseconds compile{0};
+  std::string last = {};  // of a node that is gone: the state that it left behind, which nothing bears out any more
   std::vector<rule_demotion> kept = {};  // what this activation demotes and the node enforces all the same: rules that say never_demote
 
   // How the message of a node begins that could not keep what it runs all the same.
@@ -150,6 +154,8 @@ class publisher {
   [[nodiscard]] result<head_record> head();
   // The same for what is decided about it: errc::refused when its word does not count.
   [[nodiscard]] result<head_record> vouched_head();
+  // The newest activation whose word counts, whatever stands above it; nothing: there is none.
+  [[nodiscard]] result<std::optional<head_record>> last_vouched();
   // What a version blocked in shadow, on all nodes that tell of it; from the head where that knows more. Nothing: it was not in shadow.
   [[nodiscard]] result<shown_blocks> shown_in_shadow(const std::string& version);
   // Newest first. An entry that cannot be read, or that stands under another number than its own, is there as damaged_kind with its doubt alone.
@@ -199,7 +205,8 @@ class publisher {
   [[nodiscard]] bool awaits_approval(const std::string& version);
   // Puts a second key's signature beside the one of a staged version's manifest, and says what was signed. errc::refused: there is none,
   // not one by a key that may build (trust_only), or none but this key's own; errc::integrity: what stands there is the manifest of another version.
-  // Of what is live it is the manifest that it is live by, or the one that waits to take that one's place (awaits_approval).
+  // Of what is live it is the manifest that it is live by, or the one that waits to take that one's place (awaits_approval); of what runs beside
+  // it, the one that it runs by and the newest.
   [[nodiscard]] result<provenance> approve(const std::string& version, const crypto::signing_key& key);
   // Takes away versions that were staged before `before` and never activated, and the files that no other version needs. `look_only`: says what
   // would go. What an entry may have made live that the log lacks stays: all that was staged before the activation which follows it.
