@@ -136,12 +136,17 @@ TEST(told, of_an_answer_that_cannot_be_read_the_setting_and_that_the_upstream_se
     if (!t.out.done) x.upstream_end(t.out);
     return t.out.client;
   };
-  const auto plain = answered(json_head, R"({"gomorrah":[1,2,3],"choices":[{"index":0,"message":{"role":"assistant","content":"fine"}}]})");
+  const auto plain = answered(json_head, R"({"choices":[{"index":0,"token_ids":[1,2,3],"message":{"role":"assistant"}}]})");
   expect_said(plain, {"502 ", "unknown part", "ask your operator (unreadable.unknown_part is deny)"});
-  EXPECT_FALSE(plain.contains("gomorrah")) << plain;
-  const auto streamed = answered(sse_head, "data: " R"({"gomorrah":[1,2,3],"choices":[{"index":0,"delta":{"content":"fine"}}]})" "\n\n");
+  const auto streamed = answered(sse_head, "data: " R"({"choices":[{"index":0,"token_ids":[1,2,3],"delta":{}}]})" "\n\n");
   expect_said(streamed, {"502 ", "ask your operator (unreadable.unknown_part is deny)"});
-  EXPECT_FALSE(streamed.contains("gomorrah")) << streamed;
+  // Where it stands is said without the upstream's own words.
+  const std::string file = R"("gomorrah":"data:application/pdf;base64,JVBERi0xLjQ=",)";
+  for (const auto& told : {answered(json_head, "{" + file + R"("choices":[{"index":0,"message":{"role":"assistant","content":"fine"}}]})"),
+                           answered(sse_head, "data: {" + file + R"("choices":[{"index":0,"delta":{"content":"fine"}}]})" "\n\n")}) {
+    expect_said(told, {"502 ", "unreadable.attachments"});
+    EXPECT_FALSE(told.contains("gomorrah")) << told;
+  }
   const auto marked = answered(json_head, "\xef\xbb\xbf{}");
   expect_said(marked, {"502 ", "could not be read: ", "The upstream sent it so; ask your operator."});
   EXPECT_FALSE(marked.contains("leave it out")) << marked;
