@@ -124,7 +124,7 @@ std::string rule_chart(const shadow_report& r) {
   for (const auto& rule : r.rules) {
     if (rule.counts.newly_blocked == 0 || bars.size() == rows_max) continue;
     const auto rate = rate_of(rule.counts.newly_blocked, rule.counts.n);
-    bars.push_back({.name = rule.rule + " (" + rule.direction + ")", .label = std::to_string(rule.counts.newly_blocked) + " of " + std::to_string(rule.counts.n) + ", " + percent(rate.upper),
+    bars.push_back({.name = rule.rule + " (" + rule.direction + ")", .label = std::to_string(rule.counts.newly_blocked) + " of " + std::to_string(rule.counts.n) + ", " + percent(rate.rate) + ", at most " + percent(rate.upper),
                     .title = rule.rule + ": " + with_bounds(rule.counts.newly_blocked, rule.counts.n), .value = rate.rate, .bound = rate.upper});
   }
   return bars.empty() ? std::string() : "<h2>Newly blocked, by rule</h2>" + chart(bars, "Share of exchanges that the rule would newly block, and its 95 % upper bound.");
