@@ -22,7 +22,7 @@ def blocks(name):
 EXECUTED = {"README.md": 5, "docs/audit.md": 2, "docs/classifier.md": 2, "docs/configuration.md": 5, "docs/deploy.md": 4, "docs/examples.md": 3, "docs/feedback.md": 3, "docs/gate.md": 7, "docs/gitops.md": 4, "docs/policy_language.md": 18, "docs/redis.md": 6, "docs/rollout.md": 4, "docs/tour.md": 37}
 NOT_EXECUTED = {
     "CONTRIBUTING.md": (3, "builds and runs of tests: this is one of them"),
-    "docs/architecture.md": (1, "a drawing"),
+    "docs/architecture.md": (2, "drawings"),
     "docs/sdks.md": (1, "the run that the tests of test_sdks.py hold its table against"),
 }
 
