@@ -1,5 +1,6 @@
 // sluice activate: a version that is in Redis already becomes live, with no bundle at hand.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -53,7 +54,7 @@ std::optional<bundle_input> built(store::publisher& ring, const std::string& ver
 
 // What is live promised more than rules: its tests and golden sets, which were not asked when the version was pushed. As a push asks, where one
 // of the two has a `gate` block. `must`: what cannot be compared stops it. False: it was complained about.
-bool passes_gate(store::publisher& ring, const activate_options& options, const store::head_record& live, const std::string& version, bool second_key, bool must) {
+bool passes_gate(store::publisher& ring, const activate_options& options, const store::head_record& live, const std::string& version, bool must) {
   auto compiler = make_bundle_compiler();
   const auto was = built(ring, live.version, compiler), is = built(ring, version, compiler);
   if (!was || !is) {
@@ -64,11 +65,13 @@ bool passes_gate(store::publisher& ring, const activate_options& options, const 
   if (!was->report.bundle.gate && !is->report.bundle.gate) return true;
   gate_request asked;
   asked.actor = actor_name(options.actor);
-  asked.approved_by = second_key && options.approved_by.empty() ? "the second key of its manifest" : options.approved_by;
+  asked.approved_by = options.approved_by;
   asked.from_nothing = false;
   const auto run = run_gate(*is, &*was, asked, now().wall, compiler);
   if (!run) return false;
-  if (run->report.verdict == rollout::verdict::pass) return true;
+  // Whether it is weaker is asked behind this, of whoever activates.
+  const auto stops = [](const rollout::check_row& row) { return row.check != "weakening" && row.status >= rollout::status::insufficient; };
+  if (std::ranges::none_of(run->report.rows, stops)) return true;
   print_checks(*run, std::cerr);
   complain("the gate says " + std::string(rollout::to_string(run->report.verdict)) + " of version " + short_version(version) + " against version " + short_version(live.version) + ", which is live and is not what it was held against when it was pushed; nothing was changed",
            "push it again, with what its gate asks for");
@@ -91,9 +94,8 @@ bool may_follow(store::publisher& ring, const activate_options& options, const s
   }
   if (!against || against->version == version) return true;
   if (vouched && origin->ring == options.ring.ring && origin->against == against->version) return true;
-  const bool second_key = ring.approved(version);
-  if (!origin->emergency && !passes_gate(ring, options, *against, version, second_key, vouched)) return false;
-  if (second_key) return true;
+  if (!origin->emergency && !passes_gate(ring, options, *against, version, vouched)) return false;
+  if (ring.approved(version)) return true;
   const auto [why, known] = weaker_than(ring, *against, version);
   asked.weaker = !why.empty() || !vouched;
   if (why.empty() || !options.approved_by.empty() || (!vouched && !known)) return true;  // what nobody vouches for stops no repair

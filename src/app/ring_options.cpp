@@ -240,7 +240,8 @@ void complain_ring(const error& why) { complain(printable(why.message), advice_o
 
 result<std::optional<store::head_record>> measure_of(store::publisher& ring, const result<store::head_record>& head) {
   if (head && head->doubt.empty()) return std::optional(*head);
-  return ring.last_vouched();
+  auto last = ring.last_vouched();
+  return last && !*last && head ? std::optional(*head) : std::move(last);
 }
 
 void warn_about(const store::head_record& head) {

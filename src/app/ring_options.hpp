@@ -76,7 +76,7 @@ inline constexpr std::size_t version_digits_min = 6;
 void complain_ring(const error& why);
 
 // What a new version is compared with: the head, where its word counts. Otherwise whoever can write into Redis could choose that, and it is the last
-// activation that counts; nothing: there is none.
+// activation that counts; where there is none, the head all the same. Nothing: there is none of either.
 [[nodiscard]] result<std::optional<store::head_record>> measure_of(store::publisher& ring, const result<store::head_record>& head);
 // What a person should know of a new activation, on stderr: a failover may lose it, Redis has lost others, or the head before it was passed over.
 void warn_about(const store::head_record& head);
