@@ -1,6 +1,5 @@
 // The upstream's answer: judged in whole, relayed when it holds no text of the conversation, or read as a stream, which is in streamed_answer.cpp.
 #include <algorithm>
-#include <array>
 #include <span>
 #include <utility>
 
@@ -28,14 +27,20 @@ std::string called(const http::response_head& head) {
   const bool plain = type.size() <= shown_max && type.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/.+-") == std::string_view::npos;
   return plain && !type.empty() ? "with Content-Type: " + std::string(type) : "with a Content-Type that is no media type";
 }
-// Of a body whose first line is one of an event (WHATWG HTML 9.2.6), behind a byte order mark if there is one.
-bool begins_events(std::string_view body) {
-  constexpr std::string_view mark = "\xef\xbb\xbf";
-  if (body.starts_with(mark)) body.remove_prefix(mark.size());
-  const auto first = body.find_first_not_of("\r\n");
-  if (first == std::string_view::npos) return false;
-  body.remove_prefix(first);
-  return std::ranges::any_of(std::array<std::string_view, 5>{"data:", "event:", "id:", "retry:", ":"}, [&](std::string_view each) { return body.starts_with(each); });
+// Of a body with a line that is an event's data, for whoever reads it as events (WHATWG HTML 9.2.6). No JSON has one.
+bool holds_events(std::string_view body) {
+  constexpr std::string_view data = "data:";
+  for (auto at = body.find(data); at != std::string_view::npos; at = body.find(data, at + 1)) {
+    const auto before = body.substr(0, at);
+    if (before.empty() || before == "\xef\xbb\xbf" || before.ends_with('\n') || before.ends_with('\r')) return true;
+  }
+  return false;
+}
+// Of a body whose first line is an object of JSON and is not all of it.
+bool begins_with_line(std::string_view body, std::uint32_t depth_max) {
+  const auto end = body.find('\n');
+  text::json::document line;
+  return end != std::string_view::npos && line.parse(body.substr(0, end), depth_max) && line[0].kind == text::json::kind::object;
 }
 bool may_have_body(int status, bool head_request) { return !head_request && status != 204 && status != 304 && status >= 200; }
 
@@ -97,7 +102,8 @@ void exchange::impl::judge_plain(effects& out) {
   if (answer_coding && !ends_coded_answer(out)) return;
   if (!fits_charset(out)) return;
   const bool success = succeeded(answer.get().status);
-  if (!success && coded_answer.empty() && begins_events(answer_body) && dialect->streams(endpoint, *request, answer.get().get("content-type"))) return judge_events(out);
+  const bool events = !success && coded_answer.empty() && dialect->streams(endpoint, *request, answer.get().get("content-type"));
+  if (events && holds_events(answer_body)) return judge_events(out);
   // Clients read these paths' answers as JSON, whatever they call themselves.
   if (!icontains(answer.get().get("content-type"), "json") && !begins_json(answer_body)) {
     if (success && !answer_body.empty() && !spares(answer_spared, "unreadable: the answer is not JSON")) {
@@ -108,6 +114,7 @@ void exchange::impl::judge_plain(effects& out) {
     return judge_opaque(out);
   }
   auto parsed = dialect->read_response(endpoint, answer_body, config.json_depth_max, request.get());
+  if (!parsed && events && begins_with_line(answer_body, config.json_depth_max)) return judge_events(out);
   if (!parsed && !success) return judge_opaque(out);
   if (!parsed) {
     reason = "unreadable: " + parsed.error().message;

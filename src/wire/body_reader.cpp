@@ -165,7 +165,8 @@ bool table_request::skips(const path_table& table, index i, const part& like) {
       return true;
     }
     // Below a place that wants a text, each key is a word of the client's.
-    const bool words = i != 0 && body[n.parent].kind == kind::object && table.at(states_[n.parent]) != nullptr;
+    const auto* above = i != 0 && body[n.parent].kind == kind::object ? table.at(states_[n.parent]) : nullptr;
+    const bool words = above != nullptr && !above->fetches;
     if (!words || holds_text(body, i)) return skips_unknown(i, like);
     listed_.add_unread("unknown part", i);
     return n.kind == kind::object || n.kind == kind::array;

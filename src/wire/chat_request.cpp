@@ -36,6 +36,11 @@ class chat_request final : public table_request {
       model_ = model_text_;
     }
     const auto& body = listed_.body();
+    const auto plugins = body.member(0, "plugins");  // of OpenRouter's, one has it read the web
+    for (auto each = plugins == none || body[plugins].kind != kind::array ? none : body.first_child(plugins); each != none; each = body.sibling(each)) {
+      const auto id = body[each].kind == kind::object ? body.member(each, "id") : none;
+      if (id != none && body[id].text == "web") listed_.add_fetch(each, held::web_search);
+    }
     const auto options = body.member(0, "stream_options");
     if (options == none || body[options].kind != kind::object) return {};
     const auto usage = body.member(options, "include_usage");

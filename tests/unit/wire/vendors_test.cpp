@@ -45,7 +45,14 @@ TEST(vendors, what_a_request_carries_besides_is_listed_or_refused) {
     "documents":[{"title":"C","text":"D"}],"guided_regex":"E","plugins":[{"id":"web","search_prompt":"F"}],"search_parameters":{"mode":"on","sources":[{"type":"web","allowed_websites":["G"]}]}})";
   const auto r = openai().read_request(chat, body, 64);
   ASSERT_TRUE(r.has_value());
-  for (const auto& u : (*r)->unread_parts()) EXPECT_EQ(u.reason + " " + u.path, "upstream fetch search_parameters");
+  std::vector<std::string> unread;
+  for (const auto& u : (*r)->unread_parts()) unread.push_back(u.reason + " " + u.path);
+  std::ranges::sort(unread);
+  EXPECT_EQ(unread, (std::vector<std::string>{"upstream fetch plugins[0]", "upstream fetch search_parameters"}));
+  // Settings of such a search that no table names are numbers and flags.
+  const auto set = openai().read_request(chat, R"({"messages":[],"search_parameters":{"mode":"auto","return_citations":true,"max_search_results":5},"web_search_options":{"x":1}})", 64);
+  ASSERT_TRUE(set.has_value());
+  for (const auto& u : (*set)->unread_parts()) EXPECT_EQ(u.reason, "upstream fetch") << u.path;
   for (const char* text : {"A", "B", "C", "D", "E", "F", "G"}) EXPECT_EQ(std::ranges::count((*r)->parts(), text, &part::text), 1) << text;
   for (const char* member : {R"("chat_template":"{{ x }}")", R"("prompt_embeds":"AAAA")", R"("data_sources":[{"type":"azure_search","parameters":{"endpoint":"u"}}])"}) {
     const auto unreadable = openai().read_request(chat, R"({"messages":[],)" + std::string(member) + "}", 64);
