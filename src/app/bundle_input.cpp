@@ -129,6 +129,12 @@ std::optional<bundle_input> build_bundle(const std::string& path, const std::str
   return out;
 }
 
+bundle_input build_published(std::string path, policy::bundle_source source, bundle_compiler& with) {
+  bundle_input out{.path = std::move(path), .source = std::move(source), .report = {}};
+  out.report = policy::build(out.source, now().wall, *with.backend, *with.cache, policy::expired_exceptions::leave_out);
+  return out;
+}
+
 std::optional<bundle_input> need_bundle(const std::string& path, const std::string& now_text, bundle_compiler& with, held_against what, policy::expired_exceptions how) {
   auto input = build_bundle(path, now_text, with, what, how);
   if (!input || input->report.snapshot != nullptr) return input;

@@ -40,6 +40,10 @@ enum class held_against : unsigned char { passes, harmless_texts };
                                                       bundle_compiler& with, held_against what = held_against::passes,
                                                       policy::expired_exceptions how = policy::expired_exceptions::refuse);
 
+// A bundle that was published before, built here to hold another against it: exceptions that have expired since are left out. Without a snapshot where it
+// is not built here any more.
+[[nodiscard]] bundle_input build_published(std::string path, policy::bundle_source source, bundle_compiler& with);
+
 // Diagnostics for people, each with its line of the file and a mark under the column. To stderr.
 void show_diagnostics(const bundle_input& input);
 void show_diagnostics(const policy::diagnostics& found);  // without their lines

@@ -47,8 +47,7 @@ judged weaker_than(store::publisher& ring, const store::head_record& live, const
 std::optional<bundle_input> built(store::publisher& ring, const std::string& version, bundle_compiler& compiler) {
   auto source = ring.fetch(version);
   if (!source) return std::nullopt;
-  bundle_input out{.path = "version " + short_version(version), .source = std::move(*source), .report = {}};
-  out.report = policy::build(out.source, now().wall, *compiler.backend, *compiler.cache, policy::expired_exceptions::leave_out);
+  auto out = build_published("version " + short_version(version), std::move(*source), compiler);
   return out.report.snapshot != nullptr ? std::optional(std::move(out)) : std::nullopt;
 }
 

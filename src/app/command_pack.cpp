@@ -42,8 +42,7 @@ std::optional<served> read_served(const pack_options& o, const std::optional<sto
     out.owes_approval = *counts;
   }
   out.activation = store::activation_in(*archive);
-  out.bundle = bundle_input{.path = path, .source = std::move(archive->source), .report = {}};
-  out.bundle->report = policy::build(out.bundle->source, now().wall, *compiler.backend, *compiler.cache, policy::expired_exceptions::leave_out);
+  out.bundle = build_published(path, std::move(archive->source), compiler);
   if (out.bundle->report.snapshot != nullptr) return out;
   complain(path + " does not compile here any more, so nothing can be held against it", "sluice version here and on the nodes may differ");
   return std::nullopt;

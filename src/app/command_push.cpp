@@ -97,8 +97,7 @@ std::optional<comparison> compare(const bundle_input& candidate, store::publishe
   if (out.unknown.empty() && ring.owes_approval(measured.version)) out.unknown = "version " + short_version(measured.version) + " counts as weaker itself, and no second key that counts here has approved it";
   out.weaker = !out.unknown.empty() || rollout::weaker(live, candidate.report.bundle);
   if (emergency || (!candidate.report.bundle.gate && !live.gate)) return out;
-  bundle_input active{.path = "version " + short_version(measured.version), .source = std::move(*source), .report = {}};
-  active.report = policy::build(active.source, now().wall, *compiler.backend, *compiler.cache, policy::expired_exceptions::leave_out);
+  auto active = build_published("version " + short_version(measured.version), std::move(*source), compiler);
   if (active.report.snapshot != nullptr) out.active = std::move(active);
   if (out.active || !must) return out;
   complain("the active version " + short_version(measured.version) + " does not compile here any more, so nothing can be held against it", "sluice version here and on the nodes may differ");

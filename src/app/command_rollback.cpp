@@ -142,7 +142,7 @@ void add_rollback(CLI::App& root, invocation& call) {
   add_ring_options(*command, options->ring);
   must_name(*command->add_option("--to", options->to, "The version or its first digits, or its activation (1-17); by default the one before"), "version");
   add_history_options(*command, options->actor, options->note);
-  command->add_flag("--revoke", options->revoke, "Forbid that the version that was left is ever activated again");
+  command->add_flag("--revoke", options->revoke, "Forbid that the version that was left is ever activated again, once a node runs the other");
   add_signing_options(*command, options->signing, false);
   add_wait_options(*command, options->wait);
   add_json(*command, call);

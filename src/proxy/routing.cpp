@@ -44,7 +44,6 @@ knowledge knows(const wire::dialect& api, std::string_view method, std::string_v
   return to.what == denied || !to.allowed_method.empty() ? knowledge::path : knowledge::nothing;
 }
 
-
 }  // namespace
 
 // By path: the upstreams with the longest prefix; of those that speak several APIs there, the ones whose API knows the request, or knows it better than the

@@ -14,7 +14,6 @@ constexpr std::string_view unfinished = "The answer that this refers to has not 
 constexpr std::string_view left = "An answer in what this refers to was not read through the gateway to its end; read all of its items back first, in one page.";
 constexpr std::string_view blocked = "What this refers to holds an answer that was blocked; begin anew without it.";
 
-
 // Why nothing may be built upon what this is of; "" where it may.
 std::string_view why_not(const ledger_entry* known) {
   if (known == nullptr) return unknown;

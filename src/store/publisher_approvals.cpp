@@ -15,8 +15,7 @@ bool publisher::owes_approval(const std::string& version) {
   if (!by) return false;
   const auto top = read_top(impl_->redis, impl_->keys);
   const auto manifest = fetch_manifest(impl_->redis, impl_->keys, version, *by, now().wall, {}, top && top->record ? top->record->manifest_of(version) : std::string());
-  const bool live = top && top->record && top->record->version == version;
-  const auto as = live ? std::optional(placing{.ring = impl_->ring, .over = top->record->previous, .back = top->record->back}) : std::nullopt;
+  const auto as = top && top->record ? impl_->placing_in(*top->record, version) : std::nullopt;
   return !manifest || store::owes_approval(*manifest, *by, now().wall, as);
 }
 
@@ -32,8 +31,7 @@ bool publisher::awaits_approval(const std::string& version) {
   const auto is = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall, {}, pinned);
   const auto newest = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall);
   const auto top = read_top(impl_->redis, impl_->keys);
-  const bool live = top && top->record && top->record->version == version;
-  const auto as = live ? std::optional(placing{.ring = impl_->ring, .over = top->record->previous, .back = top->record->back}) : std::nullopt;
+  const auto as = top && top->record ? impl_->placing_in(*top->record, version) : std::nullopt;
   return is && newest && impl_->outranks(*newest, *is) && impl_->loses_second_key(*is, *newest, as);
 }
 

@@ -84,7 +84,11 @@ struct publisher::impl {
   [[nodiscard]] result<provenance> made(const activate_request& what, const placing& as, const std::string& manifest, const std::optional<activation_record>& last);
   // Keeps the manifest under its own digest, which the record names: what is staged later changes nothing of what is live. "": there is none.
   [[nodiscard]] result<std::string> pin(const std::string& version);
-  // `as`: where it is live; nothing: it is beside what is.
+  // Where a version is live by an activation; nothing: it is beside what is.
+  [[nodiscard]] std::optional<placing> placing_in(const activation_record& r, const std::string& version) const {
+    return r.version == version ? std::optional(placing{.ring = ring, .over = r.previous, .back = r.back}) : std::nullopt;
+  }
+  // `as`: see placing_in().
   [[nodiscard]] bool stays_pinned(const std::string& version, const std::string& digest, const std::optional<placing>& as);
   // Whether the second key of the one would be owed by the other, which comes in its place.
   [[nodiscard]] bool loses_second_key(const manifest& is, const manifest& next, const std::optional<placing>& as) const;

@@ -104,8 +104,7 @@ result<void> publisher::impl::pin_manifests(activation_record& r, const activate
     auto digest = version == what.version ? what.manifest : std::string();
     const bool stays = last && (last->version == version || (goes_on && !(begins && version == subject_of(what))));
     if (stays) digest = last->manifest_of(version);
-    const auto as = version == r.version ? std::optional(placing{.ring = ring, .over = r.previous, .back = r.back}) : std::nullopt;
-    if (digest.empty() || !stays_pinned(version, digest, as)) {
+    if (digest.empty() || !stays_pinned(version, digest, placing_in(r, version))) {
       auto made = pin(version);
       if (!made) return std::unexpected(made.error());
       digest = std::move(*made);
