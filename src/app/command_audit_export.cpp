@@ -151,6 +151,7 @@ result<std::size_t> send_all(const export_options& o, const std::vector<std::str
   };
   auto asked = o.filter;
   reach within(std::exchange(asked.to, std::nullopt));
+  asked.had = [&](const std::string& node, const std::string& boot) { return exported_to(before, node, boot); };
   const auto found = audit::query(folders, asked, [&](const std::string& line) {
     const auto r = parse_bounded<json>(line, record_bounds);
     if (!r.is_object()) return true;

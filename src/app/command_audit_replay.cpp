@@ -117,6 +117,8 @@ class replayer {
 
 std::string_view way_of(const audit::replay_report& report) { return report.unasked ? "no rule was asked" : report.full ? "in full" : "rule by rule"; }
 
+constexpr const char* wrong_secret = "name the master secret of the gateway that wrote the log, and its keys with --state or --keys; without --secret decisions are replayed rule by rule";
+
 int replay_one(const replay_options& o, const std::vector<std::string>& folders, replayer& with, bool raw) {
   const auto line = record_of_decision(folders, o.decision);
   if (!line) return complain(line.error().message), 1;
@@ -124,18 +126,21 @@ int replay_one(const replay_options& o, const std::vector<std::string>& folders,
   if (!done) return complain(done.error().message), 1;
   const auto& report = done->report;
   const bool same = report.differences.empty();
+  // Whoever names a secret asks for more than was shown then.
+  const bool opened = o.secret_file.empty() || !done->sealed;
+  if (!opened) complain("--secret does not open the sealed text of this decision, so it was not replayed in full", wrong_secret);
   if (raw) {
     std::cout << json{{"decision", o.decision}, {"version", done->of.version}, {"replayed", way_of(report)}, {"why_not_in_full", done->why_not_in_full},
                       {"same", same}, {"checked", report.checked}, {"differences", report.differences}}
                      .dump(2)
               << '\n';
-    return same ? 0 : 1;
+    return same && opened ? 0 : 1;
   }
   std::cout << "decision " << printable(o.decision) << " of version " << short_version(done->of.version) << (report.unasked ? ", made before a rule was asked" : ", replayed " + std::string(way_of(report)) + (report.full ? "" : ": " + printable(done->why_not_in_full))) << '\n';
   for (const auto& c : report.checked) std::cout << "  as recorded  " << printable(c) << '\n';
   for (const auto& d : report.differences) std::cout << "  DIFFERENT    " << printable(d) << '\n';
   std::cout << (same ? "the record is what comes out\n" : "the record is not what comes out\n");
-  return same ? 0 : 1;
+  return same && opened ? 0 : 1;
 }
 
 constexpr std::size_t examples_max = 3;  // decisions named of a reason
@@ -200,7 +205,7 @@ bool proves(const replay_sum& sum, bool with_secret) {
   }
   if (!with_secret || sum.sealed == 0 || sum.in_full > 0) return true;
   complain("--secret opens none of the " + std::to_string(sum.sealed) + " sealed texts of these decisions: none was replayed in full",
-           "name the master secret of the gateway that wrote the log, and its keys with --state or --keys; without --secret decisions are replayed rule by rule");
+           wrong_secret);
   return false;
 }
 
@@ -258,7 +263,7 @@ void add_audit_replay(CLI::App& audit, invocation& call) {
   add_json(*r, call);
   r->footer(
       "In full where the log kept the text (audit.text: encrypted), otherwise rule by rule; it says which, and why. Exit code 1 when the record is not what comes out, when --all found no decision, and when\n"
-      "--secret opens none of the texts.\n\n"
+      "--secret opens none of the sealed texts.\n\n"
       "Examples:\n  sluice audit replay 06h0mqn3047np0000cshjbwck3954r58 --from /var/lib/sluice/audit --state /var/lib/sluice --secret /var/lib/sluice/secret\n"
       "  sluice audit replay --all --since 24h --from /var/lib/sluice/audit --state /var/lib/sluice --secret /var/lib/sluice/secret");
   r->callback([o, &call] { call.exit_code = replay(*o, call.json); });

@@ -30,6 +30,8 @@ namespace fs = std::filesystem;
 using namespace demo;
 
 constexpr milliseconds start_max{30'000}, look_every{20}, ask_max{1000}, push_max{120'000};
+constexpr unsigned deaths_max = 3;          // of one gateway within that time: then something is wrong with it
+constexpr milliseconds deaths_within{60'000};
 
 struct demo_options {
   std::uint16_t port = 0;
@@ -67,8 +69,11 @@ class fleet {
   [[nodiscard]] bool until(const std::string& what, child_process& of, const std::function<bool()>& condition);
   [[nodiscard]] bool push();
   [[nodiscard]] bool start_servers();
+  [[nodiscard]] bool start_gateway(std::size_t n);
   bool complain_of(const std::string& what, const std::string& log) const;
   void look_at_redis();
+  // A gateway that died is started again, as whatever supervises it in production would. False: it dies too often.
+  [[nodiscard]] bool look_at_gateways();
   void end_foreign_redis() const;
 
   std::string directory_, program_;
@@ -76,6 +81,7 @@ class fleet {
   std::optional<child_process> redis_, model_;
   std::array<std::optional<child_process>, gateway_count> gateways_;
   std::optional<traffic> traffic_;
+  std::array<std::vector<mono_time>, gateway_count> deaths_;
   bool redis_told_ = false;
 };
 
@@ -158,13 +164,17 @@ bool fleet::push() {
   return command->exit_code() == 0 || complain_of("the first push failed", command->log_file());
 }
 
+bool fleet::start_gateway(std::size_t n) {
+  const auto name = files_.gateway_name(n);
+  return run(gateways_[n], name, {program_, "serve", "--config", files_.path(name + "/sluice.yaml")});
+}
+
 bool fleet::start_servers() {
   const auto redis = program_in_path("redis-server");
   if (!run(redis_, "redis", {redis, files_.path("redis/redis.conf")}) || !until("redis-server", *redis_, [this] { return redis_answers(); })) return false;
   if (!run(model_, "model", {program_, "mock-upstream", "--listen", "127.0.0.1:" + std::to_string(files_.at.model)})) return false;
   for (std::size_t n = 0; n < gateway_count; ++n) {
-    const auto name = files_.gateway_name(n);
-    if (!run(gateways_[n], name, {program_, "serve", "--config", files_.path(name + "/sluice.yaml")})) return false;
+    if (!start_gateway(n)) return false;
   }
   if (!push()) return false;
   for (std::size_t n = 0; n < gateway_count; ++n) {
@@ -219,6 +229,21 @@ void fleet::look_at_redis() {
   complain("Redis is gone, as if its machine had failed; the gateways go on with what they have", "it comes back, empty, by: redis-server " + files_.path("redis/redis.conf") + " --daemonize yes");
 }
 
+bool fleet::look_at_gateways() {
+  for (std::size_t n = 0; n < gateway_count; ++n) {
+    if (!gateways_[n]->ended()) continue;
+    const auto code = gateways_[n]->exit_code();
+    const auto what = "gateway " + files_.gateway_name(n) + (code > 128 ? " was ended by signal " + std::to_string(code - 128) : " ended with " + std::to_string(code));
+    auto& deaths = deaths_[n];
+    std::erase_if(deaths, [](mono_time each) { return mono_now() - each > deaths_within; });
+    deaths.push_back(mono_now());
+    if (deaths.size() >= deaths_max) return complain_of(what + ", " + std::to_string(deaths.size()) + " times within a minute", gateways_[n]->log_file());
+    complain(what + "; the others go on, and it is started again, as a supervisor of processes would");
+    if (!start_gateway(n)) return false;
+  }
+  return true;
+}
+
 bool fleet::wait_for_end(const sigset_t& signals) {
   for (;;) {
     const timespec second{.tv_sec = 1, .tv_nsec = 0};
@@ -228,9 +253,7 @@ bool fleet::wait_for_end(const sigset_t& signals) {
     }
     look_at_redis();
     if (model_->ended()) return complain_of("the test model ended with " + std::to_string(model_->exit_code()), model_->log_file());
-    for (auto& each : gateways_) {
-      if (each->ended()) return complain_of("a gateway ended with " + std::to_string(each->exit_code()), each->log_file());
-    }
+    if (!look_at_gateways()) return false;
   }
 }
 

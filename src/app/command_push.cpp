@@ -300,7 +300,10 @@ int push(const push_options& options, bool json) {
   if (!ring || !sign_ring(*ring, options.signing, {.build = static_cast<unsigned>(store::key_role::build), .activate = options.stage_only ? 0 : activating})) return 1;
   if (refused_as_revoked(*ring, policy::version_of(input->source), "nothing was uploaded")) return 1;
   auto done = push_once(options, *ring, *input, compiler);
-  for (int i = 1; i < push_tries && !done && done.error().code == errc::conflict; ++i) done = push_once(options, *ring, *input, compiler);
+  for (int i = 1; i < push_tries && !done && done.error().code == errc::conflict; ++i) {
+    complain("another publisher was faster, so this bundle is held against what that one has activated");
+    done = push_once(options, *ring, *input, compiler);
+  }
   if (!done && done.error().code == errc::conflict) complain_ring(done.error());
   if (!done) return 1;
   if (options.stage_only) {

@@ -33,6 +33,7 @@ struct ring_state {
   bool verified = false;  // signatures were held against keys that were named
   std::string unheard;  // why nobody can tell which nodes there are
   std::vector<store::node_status> nodes;
+  store::publisher::nodes_ahead lost;  // what living nodes have seen and Redis has not
   std::map<std::string, std::string> phases;  // by node: how it answered to the head; a node that has not is waited for
   std::optional<std::string> frozen;
   std::vector<std::string> revoked;  // versions, sorted
@@ -75,6 +76,7 @@ result<ring_state> look(store::publisher& ring, bool verified) {
   if (!nodes && nodes.error().code != errc::refused) return std::unexpected(nodes.error());
   if (nodes) out.nodes = std::move(*nodes);
   else out.unheard = nodes.error().message;
+  if (auto ahead = out.damage.empty() ? ring.ahead_of(out.head.value_or(store::head_record{})) : fail(errc::integrity, "")) out.lost = std::move(*ahead);
   std::ranges::sort(out.nodes, {}, &store::node_status::id);  // by their last heartbeat they would change places all the time
   auto frozen = ring.frozen();
   if (!frozen) return std::unexpected(frozen.error());
@@ -109,7 +111,7 @@ nlohmann::ordered_json gate_of(const ring_state& is, const std::string& version)
 }
 
 nlohmann::ordered_json to_json(const ring_state& is, const std::string& name) {
-  nlohmann::ordered_json out = {{"ring", name}, {"head", nullptr}, {"damage", damage_of(is).empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(damage_of(is))}, {"unheard", is.unheard.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(is.unheard)}, {"frozen", nullptr}, {"revoked", is.revoked}, {"nodes", nlohmann::ordered_json::array()}};
+  nlohmann::ordered_json out = {{"ring", name}, {"head", nullptr}, {"damage", damage_of(is).empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(damage_of(is))}, {"unheard", is.unheard.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(is.unheard)}, {"lost", nullptr}, {"frozen", nullptr}, {"revoked", is.revoked}, {"nodes", nlohmann::ordered_json::array()}};
   const auto& head = is.head;
   if (head) {
     out["head"] = {{"activation", policy::to_string(head->activation)}, {"version", head->version}, {"kind", head->kind},
@@ -127,6 +129,7 @@ nlohmann::ordered_json to_json(const ring_state& is, const std::string& name) {
   };
   out["demoted"] = demotions(is.demoted());
   if (is.frozen) out["frozen"] = *is.frozen;
+  if (!is.lost.nodes.empty()) out["lost"] = {{"highest", policy::to_string(is.lost.highest)}, {"nodes", is.lost.nodes}};
   for (const auto& n : is.nodes) {
     out["nodes"].push_back({{"id", n.id}, {"alive", n.alive}, {"activation", n.activation}, {"version", n.version}, {"state", n.state}, {"phase", is.phase(n)},
                             {"build", n.build}, {"heartbeat_age_ms", n.heartbeat_age.count()}, {"name_given_twice", n.name_given_twice}, {"shadow_users", is.shadow_users(n)}, {"demoted", demotions(n.demoted)}, {"kept", demotions(n.kept)}, {"labels", labels_of(n)}});
@@ -170,6 +173,13 @@ std::string told_of_emergency(const ring_state& is, const std::string& version, 
   return printable("EMERGENCY: the gate of version " + short_version(version) + "" + (where.empty() ? "" : ", which is " + where + ",") + " was not asked for " + (skipped.empty() ? "golden sets" : skipped)) + "\n";
 }
 
+std::string told_of_loss(const ring_state& is) {
+  if (is.lost.nodes.empty()) return {};
+  std::string who;
+  for (const auto& each : is.lost.nodes) who += (who.empty() ? "" : ", ") + each;
+  return printable("LOST: nodes have seen " + policy::to_string(is.lost.highest) + ", and this Redis has not: it lost that, or another server has it. They keep what they have, and follow the next push: " + who) + "\n";
+}
+
 std::string told_of_emergencies(const ring_state& is) {
   const auto& head = *is.head;
   return told_of_emergency(is, head.version, "") + told_of_emergency(is, head.canary ? head.canary->version : "", "the canary") + told_of_emergency(is, head.shadow, "in shadow");
@@ -182,9 +192,10 @@ std::string summary(const ring_state& is, const std::string& name) {
   const auto frozen = is.frozen ? "frozen: " + printable(*is.frozen) + "\n" : std::string();
   const bool lost = !head || head->doubt.starts_with("cannot be read");
   const auto damaged = damage.empty() ? unverified(is) : (lost ? "DAMAGED: " : "DOES NOT COUNT: ") + damage + "; nodes keep what they have, and the next push or rollback mends it\n";
-  if (!head) return (damage.empty() ? "ring " + name + ": nothing was ever activated\n" : "ring " + name + "\n" + damaged) + frozen + told_of_revoked(is);
-  std::string out = "ring " + name + ": " + policy::to_string(head->activation) + " version " + short_version(head->version) + " (" + printable(head->kind + " by " + head->actor + ", " + head->time) + ")" +
-                    (head->note.empty() ? "" : ": " + printable(head->note)) + "\n" + damaged + told_of_emergencies(is) + told_of_revoked(is);
+  if (!head) return (damage.empty() ? "ring " + name + ": " + (is.lost.nodes.empty() ? "nothing was ever activated" : "nothing is activated") + "\n" : "ring " + name + "\n" + damaged) + told_of_loss(is) + frozen + told_of_revoked(is);
+  const auto& subject = store::subject_of(*head);
+  std::string out = "ring " + name + ": " + policy::to_string(head->activation) + " version " + short_version(head->version) + " (" + printable(head->kind + (subject == head->version ? "" : " of version " + short_version(subject)) + " by " + head->actor + ", " + head->time) + ")" +
+                    (head->note.empty() ? "" : ": " + printable(head->note)) + "\n" + damaged + told_of_loss(is) + told_of_emergencies(is) + told_of_revoked(is);
   if (head->canary) {
     std::ostringstream percent;
     percent << head->canary->basis_points / 100.0;

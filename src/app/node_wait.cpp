@@ -206,6 +206,7 @@ class node_wait {
     if (!again) return complain_ring(again.error());
     progress_.say("nodes have seen " + policy::to_string(ahead->highest) + ", which this Redis has lost: the version is active again as " + policy::to_string(again->activation));
     progress_.again();
+    warn_of_revoked_again(*again);
     out_.after.clear();
     found_ = false;
     out_.head = *again;

@@ -25,7 +25,7 @@ constexpr std::size_t trust_file_bytes_max = 1'048'576;
 // What to do about what Redis said, where its own words do not tell.
 std::string advice_on(std::string_view said) {
   if (said.contains("NOAUTH") || said.contains("WRONGPASS")) return "give the user in --redis (redis://USER@host:6379) and the password with --redis-password-file";
-  if (said.contains("NOPERM")) return "this user may not: which users publish, and what each must be allowed, stands in docs/deploy.md";
+  if (said.contains("NOPERM")) return "this user may not, or not in this ring: is --ring (or SLUICE_RING) the fleet's name? Which users publish, and what each must be allowed, stands in docs/deploy.md";
   if (said.contains("Protocol error")) return "is that a Redis server, and is its TLS port meant by rediss://?";
   return {};
 }
@@ -244,15 +244,23 @@ result<std::optional<store::head_record>> measure_of(store::publisher& ring, con
   return last && !*last && head ? std::optional(*head) : std::move(last);
 }
 
+void warn_of_revoked_again(const store::head_record& head) {
+  if (head.revoked_again.empty()) return;
+  std::string names;
+  for (const auto& each : head.revoked_again) names += (names.empty() ? "" : ", ") + short_version(each);
+  complain("revoked before Redis lost it, as nodes remember, and now again: " + names, "where one may go live after all: sluice unrevoke VERSION --note WHY");
+}
+
 void warn_about(const store::head_record& head) {
   if (!head.passed_over.empty()) {
     complain("what stood at the head was passed over: " + printable(head.passed_over),
-             "rules that it demoted are enforced again; where they should not be: sluice demote. Where it was somebody's word, name his key's file: --trust, or SLUICE_TRUST");
+             "rules that it demoted are enforced again, where what is live now has them; where they should not be: sluice demote. Where it was somebody's word, name his key's file: --trust, or SLUICE_TRUST");
   }
   if (head.lost) {
-    complain("nodes had seen more than this Redis had: it has lost what was activated last, and perhaps what was revoked and frozen with it",
-             "see: sluice status; what is to stay so: sluice revoke VERSION, sluice freeze");
+    complain("nodes had seen more than this Redis had: it has lost what was activated last, and perhaps a freeze and what was revoked in the last moments with it",
+             "see: sluice status; what is to stay so: sluice freeze, sluice revoke VERSION");
   }
+  warn_of_revoked_again(head);
   if (head.replicas_have_it >= head.replicas) return;
   complain("only " + std::to_string(head.replicas_have_it) + " of " + std::to_string(head.replicas) + " replicas of this Redis have " + policy::to_string(head.activation),
            "a failover to one that lacks it loses it, and the next push repairs that; see docs/redis.md");

@@ -80,6 +80,8 @@ void complain_ring(const error& why);
 [[nodiscard]] result<std::optional<store::head_record>> measure_of(store::publisher& ring, const result<store::head_record>& head);
 // What a person should know of a new activation, on stderr: a failover may lose it, Redis has lost others, or the head before it was passed over.
 void warn_about(const store::head_record& head);
+// The part of it about what was revoked before Redis lost it.
+void warn_of_revoked_again(const store::head_record& head);
 // Of a canary for nodes with a label that no living node has: the warning, which people have read on stderr then; `so`: what follows. Also where the
 // nodes cannot be asked.
 [[nodiscard]] std::vector<std::string> canary_warnings(store::publisher& ring, const std::string& name, const store::head_record& head, const std::string& so);

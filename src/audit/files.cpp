@@ -76,6 +76,23 @@ result<bool> repair_file(const log_file& file, tail_state& out) {
 
 }  // namespace
 
+result<bool> holds_none_behind(const std::vector<log_file>& files, std::size_t which, std::uint64_t sequence) {
+  const auto& file = files[which];
+  const auto* next = which + 1 < files.size() ? &files[which + 1] : nullptr;
+  if (next != nullptr && next->node == file.node && next->boot == file.boot) {
+    std::string first;
+    const auto read = read_lines(*next, [&](std::streamoff, const std::string& line) { return first = line, false; });
+    if (const auto number = sequence_of(first); read && number > 0) return number <= sequence + 1;
+    if (!read && read.error().code != errc::not_found) return std::unexpected(read.error());
+  }
+  const auto ends = read_ends(file);
+  if (!ends && ends.error().code == errc::not_found) return true;  // it was retired since
+  if (!ends) return std::unexpected(ends.error());
+  if (ends->last.empty()) return true;
+  const auto number = sequence_of(ends->last);
+  return number > 0 && number <= sequence;
+}
+
 result<tail_state> repair_tail(const std::string& directory, const std::string& node) {
   auto files = list_files(directory);
   if (!files) return std::unexpected(files.error());

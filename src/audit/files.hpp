@@ -48,14 +48,23 @@ struct end_lines {
 [[nodiscard]] bool packed_since(log_file& file);
 [[nodiscard]] result<void> pack_file(const std::string& from, const std::string& to);
 
+// Whether the file `which` of these, which list_files() gave, holds no record behind the one with this number. Looks at one line of it or of the next,
+// but for the last packed file of a boot.
+[[nodiscard]] result<bool> holds_none_behind(const std::vector<log_file>& files, std::size_t which, std::uint64_t sequence);
+
 // Calls `line` for every whole line of every file, in writing order, with the place of its first byte. False from it stops. What was retired
-// meanwhile is left out; what is there and cannot be read is an error, for an answer without it would look like a whole one.
+// meanwhile is left out; what is there and cannot be read is an error, for an answer without it would look like a whole one. `passes_over`: which
+// of the files that list_files() gave are not read.
 template <class F>
-result<void> each_line(const std::vector<std::string>& directories, F&& line) {
+result<void> each_line(const std::vector<std::string>& directories, F&& line, const std::function<result<bool>(const std::vector<log_file>&, std::size_t)>& passes_over = {}) {
   for (const auto& directory : directories) {
     auto files = list_files(directory);
     if (!files) return std::unexpected(files.error());
-    for (const auto& file : *files) {
+    for (std::size_t i = 0; i < files->size(); ++i) {
+      const auto& file = (*files)[i];
+      const auto passed = passes_over ? passes_over(*files, i) : result<bool>(false);
+      if (!passed) return std::unexpected(passed.error());
+      if (*passed) continue;
       bool go_on = true;
       const auto read = read_lines(file, [&](std::streamoff at, const std::string& l) { return go_on = line(file, at, l); });
       if (!read && read.error().code != errc::not_found) return std::unexpected(read.error());

@@ -170,6 +170,9 @@ result<std::size_t> query(const std::vector<std::string>& directories, const fil
     if (r.is_discarded() || !fits(r, f)) return true;
     found.add({parse_time(word(r, "time")).value_or(wall_time{}), lines.add(file), at});
     return true;
+  }, [&](const std::vector<log_file>& files, std::size_t i) -> result<bool> {
+    const auto last = f.had ? f.had(files[i].node, files[i].boot) : std::nullopt;
+    return last ? holds_none_behind(files, i, *last) : result<bool>(false);
   });
   if (!done) return std::unexpected(done.error());
   if (auto given = lines.read(found.take(), line); !given) return std::unexpected(given.error());

@@ -43,6 +43,8 @@ source_file make_source_file(std::string path, std::string bytes) {
   return {.path = std::move(path), .bytes = std::move(bytes), .sha256 = std::move(digest)};
 }
 
+bool is_version(std::string_view text) { return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos; }
+
 std::string version_of(const bundle_source& source) { return digest_of(source, file_class::decides); }
 std::string golden_digest_of(const bundle_source& source) { return digest_of(source, file_class::golden); }
 

@@ -20,7 +20,7 @@ result<void> check_provenance(const manifest& of, const trust& whom, wall_time n
   const std::string approve = archived ? "whoever may: sluice approve --archive, and serve that file" : "whoever may: sluice approve";
   if (otherwise.empty()) return fail(approved.error().code, approved.error().message + "; " + approve);
   return fail(approved.error().code, what + " was held against " + otherwise + ", so it may be weaker, and no second key has approved it (policy.trust.require_approval): " +
-                                         (archived ? "sluice pack it --against the archive of what runs here; or " + approve : "sluice rollback, then push it again, so that it is held against what runs; or " + approve + ", then sluice activate"));
+                                         (archived ? "sluice pack it --against the archive of what runs here; or " + approve : approve + ", then sluice activate; or, where the ring has a version to go back to, sluice rollback, then push it again, so that it is held against what runs"));
 }
 
 std::string named(const std::string& version) { return version.empty() ? "nothing" : "version " + version.substr(0, 12); }

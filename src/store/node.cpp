@@ -58,6 +58,7 @@ void node::restore() {
     state_.highest = state_.active = {};
     state_.record = state_.made_live = {};
     state_.was_live.clear();
+    state_.revoked.clear();
     state_.highest_lost = false;
     for (auto& h : state_.healthy) h.activation = {};
   }
@@ -183,7 +184,7 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   downgrade_.clear();
   adopt(last_result_, version);
   contact();
-  freshness_ = compute();
+  freshness_ = freshness_now();
   refuse_all_ = refuses_all();
   {
     const std::scoped_lock hold(lock_);
@@ -355,21 +356,6 @@ void node::refuse_build(policy::activation as, const std::string& version, const
   const std::scoped_lock hold(lock_);
   published_.last_refusal = agent_status::refusal{now().wall, policy::to_string(as), version, of.phase, message};
   ++published_.refusals;
-}
-
-void node::forget(const std::vector<std::string>& versions) {
-  const auto revoked = [&](const healthy_version& h) { return h.version != state_.version && std::ranges::find(versions, h.version) != versions.end(); };
-  auto next = state_;
-  if (std::erase_if(next.healthy, revoked) == 0 || !disk_works_) return;
-  if (const auto saved = disk_.save(next); !saved) return log("error", "a revoked version is still on disk: " + saved.error().message);
-  for (const auto& each : state_.healthy) {
-    if (!revoked(each)) continue;
-    log("warn", "version " + each.version.substr(0, 12) + " is revoked in the ring and was taken from this node's disk: nothing falls back to it");
-    calls_.event("revoked", state_.active, each.version, std::string(to_string(freshness_)), "taken from disk");
-  }
-  state_.healthy = std::move(next.healthy);
-  disk_.prune(state_.healthy);
-  publish();
 }
 
 void node::spend(policy::activation number) {

@@ -58,8 +58,11 @@ class node {
   // A candidate that could not even be fetched or verified. False: of so many within so short a time this one is counted, and stands in the
   // status, but not in the logs: whoever may write what is refused would fill their disk.
   bool refuse(policy::activation as, const std::string& version, const std::string& phase, const std::string& message);
-  // Versions that were revoked: not on disk any more, unless one is what runs.
-  void forget(const std::vector<std::string>& versions);
+  // What is revoked in the ring: not on disk any more, unless it is what runs. `in_step`: the ring has what this node has seen; one that has
+  // lost that may have lost revocations with it, and those that the node remembers stay.
+  void take_revoked(const std::vector<std::string>& versions, bool in_step);
+  // What was revoked and is not in the ring's set any more, which has lost it.
+  [[nodiscard]] const std::vector<std::string>& revoked_lost() const { return revoked_lost_; }
   // The number was given to a version that was refused: no other version may have it. For a source that counts here, a directory.
   void spend(policy::activation number);
   // What the source has is what is in force: an earlier refusal is history.
@@ -80,6 +83,8 @@ class node {
   [[nodiscard]] const apply_result& last_result() const { return last_result_; }
   [[nodiscard]] std::string version() const { return state_.version; }
   [[nodiscard]] policy::freshness freshness() const { return freshness_; }
+  // What it comes to by now; freshness() is that from the next tick() on.
+  [[nodiscard]] policy::freshness freshness_now() const;
   [[nodiscard]] agent_status status() const;  // any thread
   void set_nodes(std::vector<agent_status::neighbour> nodes);
   void set_name_given_twice(bool twice);
@@ -114,7 +119,6 @@ class node {
   void could_not_save(const healthy_version& what, const std::string& why);
   [[nodiscard]] bool runs_what_is_stored() const;
   [[nodiscard]] bool only_takes_away(const std::string& version, const beside& with) const;
-  [[nodiscard]] policy::freshness compute() const;
   [[nodiscard]] bool refuses_all() const;
   [[nodiscard]] apply_result built(const policy::bundle_source& source, const std::string& version, policy::activation as) const;
   [[nodiscard]] apply_result apply(const policy::bundle_source& source, const std::string& version, policy::activation as) const;
@@ -141,6 +145,7 @@ class node {
   apply_result applied_, canary_applied_, shadow_applied_;  // what snapshot_, the canary and the shadow came of
   std::optional<canary_version> canary_, elsewhere_;  // of this node; of others, which leave this one alone
   std::string shadow_;
+  std::vector<std::string> revoked_lost_;
   policy::activation crashed_before_;  // activations up to here do not bring a version back that was died of
   std::string downgrade_;
   // What was made of a snapshot and its demotions, so that an exchange of freshness makes no other.

@@ -34,7 +34,7 @@ bool node::say_source_error(const std::string& why) {
   return std::exchange(published_.source_error, why) != why;
 }
 
-policy::freshness node::compute() const {
+policy::freshness node::freshness_now() const {
   using enum policy::freshness;
   if (!snapshot_) return none;
   // While running, time since the last contact is monotonic; across a restart only the wall clock remembers, and it is asked once, at the start.
@@ -54,7 +54,7 @@ bool node::refuses_all() const { return freshness_ == policy::freshness::expired
 void node::tick() {
   apply_what_ended();
   prove();
-  const auto next = compute();
+  const auto next = freshness_now();
   if (next == freshness_) {
     const std::scoped_lock hold(lock_);
     published_.connected = connected_;
@@ -119,6 +119,31 @@ void node::set_name_given_twice(bool twice) {
 agent_status node::status() const {
   const std::scoped_lock hold(lock_);
   return published_;
+}
+
+void node::take_revoked(const std::vector<std::string>& versions, bool in_step) {
+  auto next = state_;
+  revoked_lost_.clear();
+  std::ranges::copy_if(state_.revoked, std::back_inserter(revoked_lost_), [&](const auto& known) { return std::ranges::find(versions, known) == versions.end(); });
+  if (in_step) revoked_lost_.clear();
+  next.revoked = revoked_lost_;
+  std::ranges::copy_if(versions, std::back_inserter(next.revoked), policy::is_version);
+  std::ranges::sort(next.revoked);
+  if (next.revoked.size() > state_store::revoked_kept) next.revoked.resize(state_store::revoked_kept);
+  const auto revoked = [&](const healthy_version& h) { return h.version != state_.version && std::ranges::find(versions, h.version) != versions.end(); };
+  const bool takes = std::erase_if(next.healthy, revoked) > 0 && disk_works_;
+  if (!takes && next.revoked == state_.revoked) return;
+  state_.revoked = next.revoked;
+  if (!disk_works_) return;
+  if (const auto saved = disk_.save(next); !saved) return log("error", "a restart of this node would not know what is revoked in the ring: " + saved.error().message);
+  for (const auto& each : state_.healthy) {
+    if (!revoked(each)) continue;
+    log("warn", "version " + each.version.substr(0, 12) + " is revoked in the ring and was taken from this node's disk: nothing falls back to it");
+    calls_.event("revoked", state_.active, each.version, std::string(to_string(freshness_)), "taken from disk");
+  }
+  state_.healthy = std::move(next.healthy);
+  disk_.prune(state_.healthy);
+  publish();
 }
 
 }  // namespace sluice::store

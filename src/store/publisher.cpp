@@ -73,12 +73,12 @@ result<std::vector<publisher::impl::report>> publisher::impl::reports() {
   if (!ids && ids.error().code == errc::refused) return std::vector<report>();
   if (!ids) return std::unexpected(ids.error());
   std::vector<redis_command> asks;
-  for (const auto& [id, at] : *ids) asks.push_back({"HMGET", keys.node(id), "highest", "activation", "version", "shown", "record"});
+  for (const auto& [id, at] : *ids) asks.push_back({"HMGET", keys.node(id), "highest", "activation", "version", "shown", "record", "revoked_lost"});
   auto seen = redis.pipeline(asks);
   if (!seen) return std::unexpected(seen.error());
   std::vector<report> out;
   for (std::size_t i = 0; i < seen->size(); ++i) {
-    if ((*seen)[i].items.size() == 5) out.push_back({(*ids)[i].first, std::move((*seen)[i])});
+    if ((*seen)[i].items.size() == 6) out.push_back({(*ids)[i].first, std::move((*seen)[i])});
   }
   return out;
 }
@@ -178,6 +178,7 @@ result<activation_record> publisher::impl::next(const activate_request& what, ac
   const bool other_server = last && !last->replid.empty() && last->replid != server->id;
   const bool behind = highest > top->head || top->lost();
   context.lost = behind;
+  if (auto done = behind ? revoke_again(*seen, what.actor, context) : result<void>(); !done) return std::unexpected(done.error());
   r.activation = {highest.epoch + (other_server || behind || what.instead_of ? 1 : 0), highest.generation + 1};
   if (r.activation.epoch == 0) r.activation.epoch = 1;
   if (r.activation.epoch > number_max || r.activation.generation > number_max) return std::unexpected(nothing_follows(*top, "ring " + ring + " has come to the last number there is, " + policy::to_string(highest)));
@@ -295,7 +296,7 @@ bool goes_on(const std::string& kind) { return kind != "activate" && kind != "ro
 
 error explained(const error& why) {
   const auto& said = why.message;
-  if (said.starts_with("FROZEN")) return {errc::refused, "the ring is frozen (" + said.substr(7) + "); only what takes harm away passes: a rollback to a version that was made live before the one that is, an abort, a demotion"};
+  if (said.starts_with("FROZEN")) return {errc::refused, "the ring is frozen (" + said.substr(7) + "); only what takes harm away passes: a rollback to a version that was made live before the one that is, an abort, a demotion; sluice freeze --lift ends it"};
   if (said.starts_with("REVOKED version ")) return {errc::refused, "version " + said.substr(16, 12) + " is revoked and may not be activated, so nothing was changed; to take the revocation back: sluice unrevoke " + said.substr(16, 12)};
   if (said.starts_with("NOTSTAGED")) return {errc::not_found, "the version is not in Redis; push it again"};
   if (said.starts_with("NOREPLICAS")) return {errc::refused, "Redis has too few replicas to keep it (min-replicas-to-write), so it was not activated: " + said};
@@ -329,6 +330,7 @@ result<head_record> publisher::activate(const activate_request& what) {
       auto head = to_head(*r);
       head.from_nothing = seen.from_nothing;
       head.lost = seen.lost;
+      head.revoked_again = std::move(seen.revoked_again);
       head.replicas = seen.replicas;
       head.passed_over = seen.doubt;
       head.signed_by = signs_as();
@@ -346,7 +348,9 @@ result<head_record> publisher::activate(const activate_request& what) {
     const bool lost_race = done.error().message.starts_with("CONFLICT") || done.error().message.find("equal or smaller") != std::string::npos;
     if (lost_race && i + 1 < activate_tries) continue;
     if (lost_race) return fail(errc::conflict, "other publishers kept activating at the same time; try again");
-    return std::unexpected(explained(done.error()));
+    auto why = explained(done.error());
+    if (std::ranges::find(seen.revoked_again, what.version) != seen.revoked_again.end()) why.message += ". It was revoked before Redis lost it, as nodes remember";
+    return std::unexpected(std::move(why));
   }
 }
 

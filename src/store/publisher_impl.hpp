@@ -14,6 +14,7 @@ namespace sluice::store {
 struct activate_context {
   bool from_nothing = false;
   bool lost = false;  // what nodes have seen
+  std::vector<std::string> revoked_again;  // what Redis had lost of that
   std::size_t replicas = 0;
   std::string doubt;        // about the head that was there
   policy::activation head;  // its number, as publisher::head() gives it
@@ -54,13 +55,18 @@ struct publisher::impl {
   [[nodiscard]] result<std::vector<std::pair<std::string, std::int64_t>>> heartbeats();
   // Gives the entries of a stream, the newest first, in pages: one reply holds no long one. `limit` 0: all.
   [[nodiscard]] result<void> newest(const std::string& stream, std::size_t limit, const std::function<void(const std::string& id, const redis_reply& fields)>& take);
-  // Each living node's highest and active activation, its version, what its version in shadow blocked, and the digest of its record.
+  // Each living node's highest and active activation, its version, what its version in shadow blocked, the digest of its record, and
+  // what it knows as revoked and does not find in Redis.
   // Advice: none where Redis has something else in its place, or does not let it be read.
   struct report {
     std::string node;
     redis_reply fields;
   };
   [[nodiscard]] result<std::vector<report>> reports();
+  // What nodes remember as revoked and Redis has lost is revoked again, unless somebody has taken that back there since; the names go into `context`.
+  // Nobody signs a heartbeat: whoever writes one in a node's name can so have a version revoked, and `unrevoke` ends it for good.
+  [[nodiscard]] result<void> revoke_again(const std::vector<report>& seen, const std::string& actor, activate_context& context);
+  [[nodiscard]] result<std::vector<ring_stop>> stops_of(std::size_t limit);
   // The more that is known of it: by the nodes, or by the last activation.
   [[nodiscard]] static shown_blocks shown_of(const std::string& version, const std::vector<report>& reports, const std::optional<activation_record>& last);
   [[nodiscard]] result<std::string> stage(const policy::bundle_source& source, const provenance& how);

@@ -208,7 +208,7 @@ result<publisher::nodes_ahead> publisher::ahead_of(const head_record& head) {
   // Read after the reports: what nodes have taken from this Redis is at most its head.
   auto top = read_top(impl_->redis, impl_->keys);
   if (!top) return std::unexpected(top.error());
-  return top->record && top->record->activation == head.activation ? out : nodes_ahead{};
+  return (top->record ? top->record->activation : policy::activation{}) == head.activation ? out : nodes_ahead{};
 }
 
 namespace {

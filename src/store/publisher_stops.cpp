@@ -1,4 +1,5 @@
 // What a publisher forbids a ring, and the journal of it. See publisher.hpp.
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "publisher_impl.hpp"
@@ -42,7 +43,7 @@ result<std::optional<std::string>> publisher::frozen() {
 result<void> publisher::revoke(const std::string& version, const std::string& actor, const std::string& note) {
   const auto& keys = impl_->keys;
   const auto done =
-      impl_->redis.command({"EVAL", std::string(revoke_script), "4", keys.head(), keys.versions(), keys.revoked(), keys.stops(), version, entry_of("revoke", version, actor, note)});
+      impl_->redis.command({"EVAL", std::string(revoke_script), "4", keys.head(), keys.versions(), keys.revoked(), keys.stops(), version, entry_of("revoke", version, actor, note), keys.notify(), std::string(stops_notice)});
   if (done) return {};
   const auto& why = done.error().message;
   if (why.starts_with("LIVE")) return fail(errc::conflict, "version " + version.substr(0, 12) + " is live; leave it first: sluice rollback --revoke, or sluice abort where it is a canary or in shadow");
@@ -52,22 +53,55 @@ result<void> publisher::revoke(const std::string& version, const std::string& ac
 
 result<void> publisher::unrevoke(const std::string& version, const std::string& actor, const std::string& note) {
   const auto& keys = impl_->keys;
-  const auto gone = impl_->redis.command({"EVAL", std::string(unrevoke_script), "2", keys.revoked(), keys.stops(), version, entry_of("unrevoke", version, actor, note)});
+  const auto gone = impl_->redis.command({"EVAL", std::string(unrevoke_script), "2", keys.revoked(), keys.stops(), version, entry_of("unrevoke", version, actor, note), keys.notify(), std::string(stops_notice)});
   if (!gone) return std::unexpected(gone.error());
   return gone->integer == 1 ? result<void>() : fail(errc::not_found, "version " + version.substr(0, 12) + " is not revoked");
 }
 
 result<std::vector<std::string>> publisher::revoked() { return read_revoked(impl_->redis, impl_->keys); }
 
-result<std::vector<ring_stop>> publisher::stops(std::size_t limit) {
+result<std::vector<ring_stop>> publisher::stops(std::size_t limit) { return impl_->stops_of(limit); }
+
+result<std::vector<ring_stop>> publisher::impl::stops_of(std::size_t limit) {
   std::vector<ring_stop> out;
-  const auto done = impl_->newest(impl_->keys.stops(), limit, [&](const std::string&, const redis_reply& fields) {
+  const auto done = newest(keys.stops(), limit, [&](const std::string&, const redis_reply& fields) {
     const auto j = parse_bounded<json>(fields.field("stop"));
     if (!j.is_object()) return;
     out.push_back({.kind = word(j, "kind"), .version = word(j, "version"), .actor = word(j, "actor"), .note = word(j, "note"), .time = word(j, "time")});
   });
   if (!done) return std::unexpected(done.error());
   return out;
+}
+
+result<void> publisher::impl::revoke_again(const std::vector<report>& seen, const std::string& actor, activate_context& context) {
+  std::map<std::string, std::string> remembered;  // the version, and who does
+  for (const auto& one : seen) {
+    const auto lost = parse_bounded<json>(one.fields.items[5].text);
+    if (!lost.is_array()) continue;
+    for (const auto& version : lost) {
+      if (!version.is_string() || !policy::is_version(version.get_ref<const std::string&>())) continue;
+      auto& who = remembered[version.get<std::string>()];
+      who += (who.empty() ? "" : ", ") + one.node;
+    }
+  }
+  if (remembered.empty()) return {};
+  const auto since = stops_of(0);
+  if (!since) return std::unexpected(since.error());
+  std::vector<redis_command> words;
+  std::vector<std::string> names;
+  for (const auto& [version, who] : remembered) {
+    const auto last = std::ranges::find(*since, version, &ring_stop::version);
+    if (last != since->end() && last->kind == "unrevoke") continue;
+    words.push_back({"EVAL", std::string(revoke_again_script), "2", keys.revoked(), keys.stops(), version, entry_of("revoke", version, actor, "it was revoked before Redis lost it, as nodes remember: " + who), keys.notify(), std::string(stops_notice)});
+    names.push_back(version);
+  }
+  const auto done = redis.pipeline(words);
+  if (!done) return std::unexpected(done.error());
+  for (std::size_t i = 0; i < done->size(); ++i) {
+    if ((*done)[i].kind == redis_reply::kind::error) return fail(errc::refused, "version " + names[i].substr(0, 12) + " was revoked before Redis lost it, as nodes remember, and revoking it again failed, so nothing was changed: " + (*done)[i].text);
+    if ((*done)[i].integer == 1) context.revoked_again.push_back(names[i]);
+  }
+  return {};
 }
 
 }  // namespace sluice::store

@@ -104,8 +104,8 @@ result<void> redis_source::heartbeat() {
   const auto report = node_.report();
   const auto t = redis_now();
   std::vector<redis_command> words = {{"HSET", key, "boot", boot_, "namesake", namesake_told_ ? "1" : "", "activation", policy::to_string(s.active), "highest", policy::to_string(s.highest), "version", s.version, "record", s.record, "canary", node_.canary() ? node_.canary()->version : "", "shadow", node_.shadow(), "arms", report.arms, "shown", to_json(report.shown), "demoted", json_of(demoted).dump(-1, ' ', false, json::error_handler_t::replace),
-                "kept", json_of(node_.kept()).dump(-1, ' ', false, json::error_handler_t::replace), "state",
-                std::string(to_string(node_.freshness())), "build", config_.build, "labels",
+                "kept", json_of(node_.kept()).dump(-1, ' ', false, json::error_handler_t::replace), "revoked_lost", json(node_.revoked_lost()).dump(), "state",
+                std::string(to_string(node_.freshness_now())), "build", config_.build, "labels",
                 labels.dump(-1, ' ', false, json::error_handler_t::replace)},
                {"EXPIRE", key, node_seconds},
                {"ZADD", keys_.nodes(), std::to_string(t.count()), config_.node_id}};

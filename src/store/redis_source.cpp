@@ -53,8 +53,8 @@ void redis_source::look() {
   const auto begin = mono_now();
   if (done) done = check();
   pong_ += mono_now() - begin;  // a version was built, perhaps: while nobody listened, nothing was silent
+  if (done && (mono_now() >= next_nodes_ || !in_step_ || std::exchange(revoked_due_, false))) done = read_revoked();
   if (done && mono_now() >= next_heartbeat_) done = heartbeat();
-  if (done && mono_now() >= next_nodes_) done = read_revoked();
   if (done && mono_now() >= next_nodes_) done = read_nodes();
   if (done) done = keep_alive();
   if (!done) return drop(done.error().message);
@@ -78,6 +78,7 @@ result<void> redis_source::follow_master() {
 result<void> redis_source::check() {
   auto head = read_head(*commands_, keys_);
   unvouched_ = !head;
+  in_step_ = false;
   if (again_.waits() && (!head || !*head || (*head)->text != refused_)) {
     refuse_nothing();
   }
@@ -97,8 +98,11 @@ result<void> redis_source::check() {
     behind_told_ = true;
     return {};
   }
-  if (!*head) node_.contact();
-  if (!*head) return {};
+  if (!*head) {
+    in_step_ = true;
+    node_.contact();
+    return {};
+  }
   const auto wants = wanted(**head);
   if (!wants) return std::unexpected(wants.error());
   if (!*wants) return {};
@@ -161,6 +165,7 @@ result<bool> redis_source::wanted(const activation_record& record) {
     return false;
   }
   behind_told_ = false;
+  in_step_ = true;
   node_.contact();
   if (refused_ == record.text && !again_.due(record.text)) return false;
   const bool runs_it = state.active == record.activation && node_.freshness() != policy::freshness::none;
@@ -314,7 +319,9 @@ void redis_source::meanwhile() {
 result<void> redis_source::read_revoked() {
   const auto versions = store::read_revoked(*commands_, keys_);
   if (!versions) return versions.error().code == errc::refused ? result<void>() : std::unexpected(versions.error());
-  node_.forget(*versions);
+  const auto lost = node_.revoked_lost();
+  node_.take_revoked(*versions, in_step_);
+  if (node_.revoked_lost() != lost) next_heartbeat_ = {};  // who publishes next must hear of it
   return {};
 }
 
@@ -338,6 +345,7 @@ void redis_source::wait(int wake_fd) {
   auto heard = subscription_->next(std::clamp(left, milliseconds(0), config_.poll * 2), wake_fd);
   if (!heard && heard.error().code != errc::timeout) return drop(heard.error().message);
   const bool news = heard && !heard->items.empty() && heard->items[0].text == "message";
+  if (news && heard->items.size() > 2 && heard->items[2].text == stops_notice) revoked_due_ = true;
   if (heard) pong_ = mono_now();
   if (news && mono_now() < rests_until_) next_poll_ = std::min(next_poll_, rests_until_);
   else if (news || mono_now() >= until) look();

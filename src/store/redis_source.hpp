@@ -69,6 +69,8 @@ class redis_source final : public source {
   const std::string boot_ = hex(crypto::random_bytes(8));  // this process, in its heartbeats
   bool beat_ = false, namesake_told_ = false;
   unsigned overwritten_ = 0;           // how often of late another process had written over them
+  bool in_step_ = false;      // what stands at the head now is no older than what this node has seen
+  bool revoked_due_ = false;  // somebody has revoked a version, or taken it back
   bool unvouched_ = false;  // what stands at the head now is nobody's word
   bool refused_its_number_ = false;  // a record that does not count, under the number of the one that runs
   mono_time rests_until_{}, next_poll_{}, next_heartbeat_{}, next_nodes_{}, next_connect_{}, pong_{};

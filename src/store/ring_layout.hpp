@@ -42,6 +42,9 @@ class ring_keys {
   std::string base_;
 };
 
+// In the channel, where what is revoked has changed; of an activation its number stands there.
+inline constexpr std::string_view stops_notice = "revoked";
+
 // Scripts in Redis count in doubles: a larger number is none.
 inline constexpr std::uint64_t number_max = (std::uint64_t{1} << 53) - 2;
 [[nodiscard]] std::optional<policy::activation> parse_activation(std::string_view text);

@@ -94,7 +94,7 @@ redis.call('XADD', KEYS[2], 'MAXLEN', '~', '10000', '*', 'stop', ARGV[1])
 return 1
 )lua";
 
-// KEYS: head, versions, revoked, stops. ARGV: version, the record.
+// KEYS: head, versions, revoked, stops. ARGV: version, the record, channel, notice.
 inline constexpr std::string_view revoke_script = R"lua(
 for _, beside in ipairs({'version', 'canary', 'shadow'}) do
   if redis.call('HGET', KEYS[1], beside) == ARGV[1] then return redis.error_reply('LIVE the version is the head') end
@@ -102,13 +102,23 @@ end
 if not redis.call('ZSCORE', KEYS[2], ARGV[1]) then return redis.error_reply('NOTSTAGED version ' .. ARGV[1]) end
 if redis.call('SADD', KEYS[3], ARGV[1]) == 0 then return 0 end
 redis.call('XADD', KEYS[4], 'MAXLEN', '~', '10000', '*', 'stop', ARGV[2])
+redis.pcall('PUBLISH', ARGV[3], ARGV[4])
 return 1
 )lua";
 
-// KEYS: revoked, stops. ARGV: version, the record.
+// Also of what is not staged, or not any more. KEYS: revoked, stops. ARGV: version, the record, channel, notice.
+inline constexpr std::string_view revoke_again_script = R"lua(
+if redis.call('SADD', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', '10000', '*', 'stop', ARGV[2])
+redis.pcall('PUBLISH', ARGV[3], ARGV[4])
+return 1
+)lua";
+
+// KEYS: revoked, stops. ARGV: version, the record, channel, notice.
 inline constexpr std::string_view unrevoke_script = R"lua(
 if redis.call('SREM', KEYS[1], ARGV[1]) == 0 then return 0 end
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', '10000', '*', 'stop', ARGV[2])
+redis.pcall('PUBLISH', ARGV[3], ARGV[4])
 return 1
 )lua";
 

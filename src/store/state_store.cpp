@@ -67,10 +67,6 @@ bool unpack(std::string_view in, policy::bundle_source& out) {
 
 constexpr int format = 1;  // of state.json; a file without the member is of the same format
 
-bool is_version(std::string_view name) {
-  return name.size() == 64 && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 // Each reads one member; false where it is missing or of another type. get<> alone would turn a negative number into some other.
 bool read(const json& from, const char* name, std::uint64_t& out) {
   const auto it = from.find(name);
@@ -90,7 +86,18 @@ bool read(const json& from, const char* name, policy::activation& out) {
   return it != from.end() && read(*it, out);
 }
 
-// A file without the member is of a release that had none.
+// A file without one of these members is of a release that had none.
+bool read_versions(const json& from, const char* name, std::vector<std::string>& out) {
+  const auto all = from.find(name);
+  if (all == from.end()) return true;
+  if (!all->is_array()) return false;
+  for (const auto& each : *all) {
+    if (!each.is_string() || !policy::is_version(each.get<std::string>())) return false;
+    out.push_back(each.get<std::string>());
+  }
+  return true;
+}
+
 bool read_demotions(const json& from, std::vector<demotion>& out) {
   const auto all = from.find("demotions");
   if (all == from.end()) return true;
@@ -121,18 +128,13 @@ result<node_state> state_from(const std::string& bytes) {
   if (!read(j, "source", s.source)) return wrong("source");
   if (!read(j, "highest", s.highest)) return wrong("highest");
   if (!read(j, "active", s.active)) return wrong("active");
-  if (!read(j, "version", s.version) || (!s.version.empty() && !is_version(s.version))) return wrong("version");
+  if (!read(j, "version", s.version) || (!s.version.empty() && !policy::is_version(s.version))) return wrong("version");
   const auto lost = j.find("highest_lost");
   if (lost != j.end() && !lost->is_boolean()) return wrong("highest_lost");
   s.highest_lost = lost != j.end() && lost->get<bool>();
   if (!read_demotions(j, s.demotions)) return wrong("a rule of demotions");
-  if (const auto live = j.find("was_live"); live != j.end()) {
-    if (!live->is_array()) return wrong("was_live");
-    for (const auto& each : *live) {
-      if (!each.is_string() || !is_version(each.get<std::string>())) return wrong("a version of was_live");
-      s.was_live.push_back(each.get<std::string>());
-    }
-  }
+  if (!read_versions(j, "was_live", s.was_live)) return wrong("a version of was_live");
+  if (!read_versions(j, "revoked", s.revoked)) return wrong("a version of revoked");
   if (j.contains("record") && !read(j, "record", s.record)) return wrong("record");
   if (j.contains("made_live") && !read(j, "made_live", s.made_live)) return wrong("made_live");
   if (const auto at = j.find("activated"); at != j.end() && at->is_string()) {
@@ -144,7 +146,7 @@ result<node_state> state_from(const std::string& bytes) {
   if (healthy == j.end() || !healthy->is_array()) return wrong("healthy");
   for (const auto& h : *healthy) {
     healthy_version one;
-    if (!read(h, "version", one.version) || !is_version(one.version) || !read(h, one.activation)) return wrong("a version of healthy");
+    if (!read(h, "version", one.version) || !policy::is_version(one.version) || !read(h, one.activation)) return wrong("a version of healthy");
     one.proven = truth(h, "proven");
     s.healthy.push_back(std::move(one));
   }
@@ -192,7 +194,7 @@ opened_state state_store::recover(const std::string& why) const {
   std::error_code failed;
   for (fs::directory_iterator it(directory_ + "/versions", failed), end; !failed && it != end; it.increment(failed)) {
     std::error_code ignored;
-    if (it->path().extension() == ".bundle" && is_version(it->path().stem().string())) {
+    if (it->path().extension() == ".bundle" && policy::is_version(it->path().stem().string())) {
       found.push_back({it->path().stem().string(), fs::last_write_time(it->path(), ignored)});
     }
   }
@@ -261,7 +263,7 @@ result<void> state_store::save(const node_state& s) {
   for (const auto& d : s.demotions) {
     demotions.push_back({{"version", d.what.version}, {"rule", d.what.rule}, {"why", d.what.why}, {"by_safety", d.what.by_safety}, {"at", to_json(d.at)}, {"time", rfc3339(d.time)}, {"here", d.here}, {"by_person", d.by_person}});
   }
-  json j = {{"format", format}, {"demotions", demotions}, {"gate", parse_bounded<json>(to_json(s.gate))}, {"shadow", parse_bounded<json>(to_json(s.shadow))}, {"source", s.source}, {"highest_lost", s.highest_lost}, {"highest", to_json(s.highest)}, {"active", to_json(s.active)}, {"version", s.version}, {"record", s.record}, {"made_live", s.made_live}, {"was_live", s.was_live}, {"healthy", healthy}};
+  json j = {{"format", format}, {"demotions", demotions}, {"gate", parse_bounded<json>(to_json(s.gate))}, {"shadow", parse_bounded<json>(to_json(s.shadow))}, {"source", s.source}, {"highest_lost", s.highest_lost}, {"highest", to_json(s.highest)}, {"active", to_json(s.active)}, {"version", s.version}, {"record", s.record}, {"made_live", s.made_live}, {"was_live", s.was_live}, {"revoked", s.revoked}, {"healthy", healthy}};
   if (s.last_activation) j["activated"] = rfc3339(*s.last_activation);
   const auto temporary = directory_ + "/state.json.new";
   auto done = write_file(temporary, j.dump(1) + "\n");

@@ -28,6 +28,7 @@ struct node_state {
   std::string version;                // of `active`; empty: none
   std::vector<healthy_version> healthy;  // newest first
   std::vector<std::string> was_live;  // versions that this source made live here, newest first, also those whose files are gone
+  std::vector<std::string> revoked;   // in the ring, when this node last agreed with it of what is live
   std::vector<demotion> demotions;    // of versions that run
   shown_by_version gate, shadow;      // what versions blocked before they were live
   std::string record;                 // SHA-256 of what the record of `active` says; "": its source has no records, or a release that kept none took it
@@ -45,7 +46,7 @@ struct opened_state {
 
 class state_store {
  public:
-  static constexpr std::size_t versions_kept = 3, names_kept = 100;
+  static constexpr std::size_t versions_kept = 3, names_kept = 100, revoked_kept = 1000;
   explicit state_store(std::string directory) : directory_(std::move(directory)) {}
 
   // Makes the folder, reads what is there, removes what a write that failed left. A state file that is damaged, of another

@@ -1,6 +1,7 @@
 // Reading logs back: filter, follow, verify the chain, and say which version was active when.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -27,6 +28,9 @@ struct filter {
   std::string user, conversation, value;  // as keyed_hash(); value: of a finding
   std::size_t limit = 0;  // the newest so many; 0: all
   std::size_t skip = 0;   // without the newest so many: the page before
+  // The number of the last record of a boot that whoever asks has had; nothing: he has had none. Files without a later one are not read: what is
+  // asked again and again of a log that grows costs what is new. Of the others all lines count.
+  std::function<std::optional<std::uint64_t>(const std::string& node, const std::string& boot)> had = {};
 };
 
 // Calls `line` for each record line (JSON text without newline) that fits, of all nodes in the order of their times, until it returns false.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sluice/base/result.hpp"
@@ -26,6 +27,8 @@ struct bundle_source {
 [[nodiscard]] source_file make_source_file(std::string path, std::string bytes);
 // SHA-256 (hex) over the canonical list "path\0sha256\n" of the files that decide, in path order.
 [[nodiscard]] std::string version_of(const bundle_source& source);
+// Whether it is written as one: 64 digits. What comes from outside may be anything.
+[[nodiscard]] bool is_version(std::string_view text);
 [[nodiscard]] std::string golden_digest_of(const bundle_source& source);
 
 }  // namespace sluice::policy

@@ -61,8 +61,9 @@ struct head_record {
   std::string doubt = {};
   // Of a new activation: why it goes on with nothing of the head that was there, demotions for one; "" when it does.
   std::string passed_over = {};
-  // Of a new activation: nodes had seen more than this Redis had, which has lost that, and perhaps what was revoked or frozen with it.
+  // Of a new activation: nodes had seen more than this Redis had, which has lost that, and perhaps what was frozen with it.
   bool lost = false;
+  std::vector<std::string> revoked_again = {};  // versions that were revoked in what it had lost, as nodes remember
   // Redis held no activation, and no node had reported one: a new ring, or one that was lost and whose nodes are not back yet.
   bool from_nothing = false;
 };
@@ -166,7 +167,7 @@ class publisher {
   [[nodiscard]] result<provenance> vouched_origin(const std::string& version);
   [[nodiscard]] result<std::vector<node_status>> nodes();
   // The nodes that say they will not follow `head`, because they have seen a newer one, or another record under its number, and the highest
-  // activation of them: Redis has lost something. 0-0 when there is none, or when `head` is not the head any more. A heartbeat is nobody's signed word.
+  // activation of them: Redis has lost something. 0-0 when there is none, or when `head` is not the head any more; of a ring without one, ask with an empty record. A heartbeat is nobody's signed word.
   struct nodes_ahead {
     policy::activation highest;
     std::vector<std::string> nodes;

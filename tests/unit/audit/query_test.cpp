@@ -3,10 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
 
 #include "written_log.hpp"
 
@@ -69,6 +73,38 @@ TEST_F(querying, each_filter_narrows_and_none_gives_all) {
 TEST_F(querying, a_span_of_time_holds_its_begin_and_not_its_end) {
   const auto f = with([](filter& x) { x.from = at("2026-12-01T12:00:00Z"), x.to = at("2026-12-03T00:00:00Z"); });
   EXPECT_EQ(find(f), (ids{"d1", "d2"}));
+}
+
+// A log that is exported every minute is not read every minute.
+TEST(asking_on, files_without_a_later_record_are_not_read_and_of_the_others_every_line_is) {
+  const log_folder folder;
+  auto config = config_for(folder);
+  config.file_bytes_max = 4000;
+  auto log = log::open(config, 1).value();
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_TRUE(push(*log, 0, decision("d" + std::to_string(i))));
+    log->flush();
+  }
+  log.reset();
+  const auto files = folder.files();
+  ASSERT_GT(files.size(), 3U);
+  std::vector<std::vector<std::uint64_t>> numbers;  // by file
+  for (const auto& file : files) {
+    auto& of = numbers.emplace_back();
+    std::istringstream lines(read(file));
+    for (std::string line; std::getline(lines, line);) of.push_back(nlohmann::json::parse(line)["seq"]);
+  }
+  for (std::uint64_t had = 0; had <= numbers.back().back() + 1; ++had) {
+    std::vector<std::uint64_t> given, wanted;
+    for (const auto& of : numbers) {
+      if (of.back() > had) wanted.insert(wanted.end(), of.begin(), of.end());
+    }
+    filter f;
+    f.had = [&](const std::string& node, const std::string&) { return node == "n1" ? std::optional(had) : std::nullopt; };
+    ASSERT_TRUE(query({folder.path()}, f, [&](const std::string& line) { return given.push_back(nlohmann::json::parse(line)["seq"]), true; }));
+    std::ranges::sort(given);
+    ASSERT_EQ(given, wanted) << had;
+  }
 }
 
 TEST_F(querying, a_limit_gives_the_newest_of_what_fits) {

@@ -56,6 +56,35 @@ TEST_F(lost_ring, a_redis_that_came_back_empty_is_repaired_by_the_next_push) {
   EXPECT_TRUE(node.until_state(freshness::fresh));
 }
 
+TEST_F(lost_ring, what_was_revoked_is_revoked_again_until_somebody_takes_it_back) {
+  watched_agent node(config());
+  const auto one = live_on(node, "one");
+  const auto two = push("two");
+  ASSERT_TRUE(node.until_version(two.version));
+  auto to = connect();
+  ASSERT_TRUE(to.revoke(one.version, "ops"));
+  ASSERT_TRUE(node.until_event("revoked")) << "a node hears of it at once, not with its next look at the fleet";
+  redis_->run({"FLUSHALL"});
+  ASSERT_TRUE(node.until_log("HEAD_REGRESSED"));
+  const auto remembers = [&] { return redis_->run({"HGET", "{sluice:test}:node:n1", "revoked_lost"}).find(one.version) != std::string::npos; };
+  for (const auto end = mono_now() + seconds(10); !remembers() && mono_now() < end;) {
+  }
+  ASSERT_TRUE(remembers());
+  ASSERT_TRUE(to.stage(bundle_of("one")));
+  const auto refused = to.activate({.version = one.version, .actor = "me", .note = ""});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("revoked before Redis lost it, as nodes remember"), std::string::npos) << refused.error().message;
+  EXPECT_EQ(to.revoked().value(), std::vector{one.version});
+  EXPECT_EQ(to.stops(1)->at(0).note, "it was revoked before Redis lost it, as nodes remember: n1");
+  // Whatever heartbeats say on: what a person takes back stays so.
+  ASSERT_TRUE(to.unrevoke(one.version, "lead"));
+  const auto live = to.activate({.version = one.version, .actor = "me", .note = ""});
+  ASSERT_TRUE(live) << live.error().message;
+  EXPECT_TRUE(live->lost);
+  EXPECT_TRUE(live->revoked_again.empty());
+  EXPECT_TRUE(node.until_version(one.version));
+}
+
 TEST_F(lost_ring, a_push_before_the_nodes_are_back_is_followed_when_it_is_activated_again) {
   policy::activation lost;
   {
