@@ -5,7 +5,7 @@
 
 namespace sluice::store {
 
-result<approved_manifest> approve_manifest(const std::string& text, const std::string& version, const std::string& where, const std::optional<trust>& by, const crypto::signing_key& key) {
+result<approved_manifest> approve_manifest(const std::string& text, const std::string& version, const std::string& where, const approval_place& place, const std::optional<trust>& by, const crypto::signing_key& key) {
   const auto cannot = [&](const error& why) { return fail(why.code, "version " + version.substr(0, 12) + " cannot be approved: " + why.message); };
   auto made = parse_manifest(text);
   if (!made) return cannot(made.error());
@@ -18,7 +18,7 @@ result<approved_manifest> approve_manifest(const std::string& text, const std::s
   if (!made->signed_as.signatures.empty() && std::ranges::all_of(made->signed_as.signatures, by_itself)) {
     return cannot({errc::refused, "the key " + crypto::key_id(key.public_key()) + " built it, and a second one is wanted: another person's, of the role approve"});
   }
-  auto signed_twice = countersign_text(approval_purpose, text, key);
+  auto signed_twice = approve_text(text, place, key);
   if (!signed_twice) return cannot(signed_twice.error());
   return approved_manifest{.text = std::move(*signed_twice), .of = std::move(*made)};
 }

@@ -160,6 +160,16 @@ result<std::string> sealed_archive(const policy::bundle_source& source, const se
   return write_archive(out);
 }
 
+namespace {
+
+// Sealed once more, under another number, it is another matter.
+approval_place place_in(const bundle_archive& of, const manifest& made) {
+  const auto record = parse_record(of.activation);
+  return place_of({.ring = record ? record->ring : made.how.ring, .over = {}, .archived = true, .sealed_as = record ? record->activation : policy::activation{}});
+}
+
+}  // namespace
+
 result<bool> check_archive(const bundle_archive& of, const trust& whom, const std::string& ring, wall_time now) {
   const auto record = parse_record(of.activation);
   if (!record) return std::unexpected(record.error());
@@ -169,12 +179,15 @@ result<bool> check_archive(const bundle_archive& of, const trust& whom, const st
   if (auto counts = check_manifest(*made, whom, now); !counts) return std::unexpected(counts.error());
   const auto version = policy::version_of(of.source);
   if (made->version != version || record->version != version) return fail(errc::integrity, "its manifest or its activation is of another version than its files are");
-  return owes_approval(*made, whom, now);
+  const bool owes = made->how.weaker && !check_approval(whom, made->signed_as, now, "it", {.place = place_in(of, *made), .placeless = true});
+  return owes;
 }
 
 result<provenance> approve_archive(bundle_archive& of, const std::optional<trust>& by, const crypto::signing_key& key) {
   if (of.manifest.empty()) return fail(errc::integrity, "the archive holds no .sluice/manifest.json that could be approved; make it with sluice pack --key");
-  auto approved = approve_manifest(of.manifest, policy::version_of(of.source), "the archive", by, key);
+  const auto made = parse_manifest(of.manifest);
+  if (!made) return std::unexpected(made.error());
+  auto approved = approve_manifest(of.manifest, policy::version_of(of.source), "the archive", place_in(of, *made), by, key);
   if (!approved) return std::unexpected(approved.error());
   of.manifest = std::move(approved->text);
   return std::move(approved->of.how);

@@ -98,7 +98,9 @@ result<manifest> https_source::checked_manifest(const bundle_archive& from, wall
   } else if (config_.trust.required) {
     return fail(errc::integrity, "the archive holds no .sluice/manifest.json, and this node requires signatures (policy.trust.require_signature); make it with sluice pack --key");
   }
-  if (auto passes = check_manifest(out, config_.trust, t, placing_of(out)); !passes) return std::unexpected(passes.error());
+  auto as = placing_of(out);
+  if (const auto record = parse_record(from.activation)) as.sealed_as = record->activation;
+  if (auto passes = check_manifest(out, config_.trust, t, as); !passes) return std::unexpected(passes.error());
   return out;
 }
 

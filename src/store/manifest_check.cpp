@@ -12,14 +12,14 @@ result<void> check_provenance(const manifest& of, const trust& whom, wall_time n
                                      ", and this node requires one (policy.trust.require_gate); sluice push runs it");
   }
   if (!whom.approval || (as && (as->back || !as->decides))) return {};
-  const auto otherwise = of.how.weaker || !as ? std::string() : held_otherwise(of, *as);
+  const auto otherwise = as ? held_otherwise(of, *as) : std::string();
   if (!of.how.weaker && otherwise.empty()) return {};
-  const auto approved = check_approval(whom, of.signed_as, now, what);
+  const auto approved = as ? check_approval_as(of, whom, now, what, *as) : check_approval(whom, of.signed_as, now, what);
   if (approved) return {};
   const bool archived = as && as->archived;
   const std::string approve = archived ? "whoever may: sluice approve --archive, and serve that file" : "whoever may: sluice approve";
   if (otherwise.empty()) return fail(approved.error().code, approved.error().message + "; " + approve);
-  return fail(approved.error().code, what + " was held against " + otherwise + ", so it may be weaker, and no second key has approved it (policy.trust.require_approval): " +
+  return fail(approved.error().code, what + " was held against " + otherwise + ", so it may be weaker, and no second key has approved it there (policy.trust.require_approval): " +
                                          (archived ? "sluice pack it --against the archive of what runs here; or " + approve : approve + ", then sluice activate; or, where the ring has a version to go back to, sluice rollback, then push it again, so that it is held against what runs"));
 }
 
@@ -35,8 +35,18 @@ std::string held_otherwise(const manifest& of, const placing& as) {
   return as.over.empty() && !as.first ? "nothing, where something was live before" : std::string();
 }
 
+approval_place place_of(const placing& as) {
+  if (as.archived) return {.ring = as.ring, .after = std::string(archive_place) + policy::to_string(as.sealed_as)};
+  return {.ring = as.ring, .after = as.astray.empty() ? as.over : as.astray};
+}
+
+result<void> check_approval_as(const manifest& of, const trust& whom, wall_time now, const std::string& what, const placing& as) {
+  return check_approval(whom, of.signed_as, now, what, {.place = place_of(as), .placeless = held_otherwise(of, as).empty()});
+}
+
 bool owes_approval(const manifest& of, const trust& whom, wall_time now, const std::optional<placing>& as) {
-  return (of.how.weaker || (as && !held_otherwise(of, *as).empty())) && !check_approval(whom, of.signed_as, now, "it");
+  if (!of.how.weaker && (!as || held_otherwise(of, *as).empty())) return false;
+  return !(as ? check_approval_as(of, whom, now, "it", *as) : check_approval(whom, of.signed_as, now, "it"));
 }
 
 result<void> check_manifest(const manifest& of, const trust& whom, wall_time now, const std::optional<placing>& as) {

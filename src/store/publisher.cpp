@@ -104,6 +104,9 @@ result<void> publisher::impl::write(const activation_record& r, const activate_r
 
 namespace {
 
+// What brings a version in, for everybody or beside what is live.
+bool asks_consent(const std::string& kind) { return kind == "activate" || kind == "canary" || kind == "shadow" || kind == "promote"; }
+
 void rearm(activation_record& r, const std::string& rule) {
   if (rule.empty()) {
     r.with.rearmed = r.activation;
@@ -129,11 +132,20 @@ result<provenance> publisher::impl::made(const activate_request& what, const pla
     if (why.code == errc::not_found || (why.code == errc::integrity && takes_harm_away)) return provenance{};
     return fail(why.code, "how version " + subject.substr(0, 12) + " came to be cannot be read, so nothing was changed: " + why.message + (why.code == errc::integrity ? ". Push the bundle again" : ""));
   }
+  // A head that no node takes would be the measure of what comes next.
+  if (const auto by = trusted && asks_consent(what.kind) ? whom() : std::nullopt) {
+    const auto built = check_signatures(*by, manifest->signed_as, build_purpose, static_cast<unsigned>(key_role::build), now().wall, "the manifest of version " + subject.substr(0, 12));
+    if (!built) return fail(errc::refused, built.error().message + ", so nodes would refuse it; nothing was changed. Push it again with a key that may build: --build-key");
+  }
   auto out = manifest->how;
+  const bool elsewhere = !held_otherwise(*manifest, as).empty();
   auto& ids = out.signed_by.emplace();
-  for (const auto& each : manifest->signed_as.signatures) ids.push_back(each.key_id);
-  const bool otherwise = what.weaker ? *what.weaker : !out.gate_report.empty() && !held_otherwise(*manifest, as).empty();
+  for (const auto& each : manifest->signed_as.signatures) {
+    if (each.place ? *each.place == place_of(as) : !elsewhere || &each == &manifest->signed_as.signatures.front()) ids.push_back(each.key_id);
+  }
+  const bool otherwise = what.weaker ? *what.weaker : !out.gate_report.empty() && elsewhere;
   out.weaker = out.weaker || otherwise;
+  if (elsewhere) out.approved_by.clear();  // somebody agreed to another comparison
   return out;
 }
 
@@ -150,9 +162,11 @@ result<activation_record> publisher::impl::next(const activate_request& what, ac
   // Only what somebody vouches for is gone on with.
   auto last = context.doubt.empty() ? std::move(top->record) : std::nullopt;
   if (last) {
-    const auto far = follow_safety(*last);
-    if (!far) return std::unexpected(far.error());
-    if (*far) return std::unexpected(nothing_follows(*top, "activation " + policy::to_string(last->activation) + " is signed with a key of the role safety, far above what it goes on with"));
+    auto step = follow_safety(*last);
+    if (!step) return std::unexpected(step.error());
+    if (step->jumps) return std::unexpected(nothing_follows(*top, "activation " + policy::to_string(last->activation) + " is signed with a key of the role safety, far above what it goes on with"));
+    context.doubt = std::move(step->doubt);
+    if (!context.doubt.empty()) last.reset();
   }
   auto highest = std::max(top->number, last ? last->activation : policy::activation{});
   for (const auto& one : *seen) highest = std::max(highest, believed(one.fields.items[0].text, top->number));
@@ -173,6 +187,7 @@ result<activation_record> publisher::impl::next(const activate_request& what, ac
   if (!how) return std::unexpected(how.error());
   r.how = std::move(*how);
   r.how.benign = {};
+  if (!asks_consent(what.kind)) r.how.approved_by.clear();  // of what takes harm away nobody was asked
   if (!what.approved_by.empty()) r.how.approved_by = what.approved_by;
   // Another server, or one that lost its tail: two contents could get one number, so the epoch is raised.
   const bool other_server = last && !last->replid.empty() && last->replid != server->id;
@@ -261,8 +276,10 @@ result<std::string> publisher::impl::stage(const policy::bundle_source& source, 
     const auto there_now = redis.command({"HGET", keys.manifest(version), "manifest"});
     if (!there_now) return fail(there_now.error().code, "staging in Redis failed: " + there_now.error().message);
     const bool keep = is_live(there_now->text, version, how) || says_more(there_now->text, version, how);
+    const auto& stays = keep ? there_now->text : manifest;
+    const auto written = read_signed(stays);
     auto call = words;
-    call.insert(call.end(), {version, keep ? there_now->text : manifest, milliseconds_now(), keep || build_key ? "signed" : "", there_now->text});
+    call.insert(call.end(), {version, stays, milliseconds_now(), written && !written->signatures.empty() ? "signed" : "", there_now->text});
     auto staged = redis.command(call);
     if (!staged) return fail(staged.error().code, "staging in Redis failed: " + staged.error().message);
     if (staged->text != "CHANGED") return version;
@@ -271,7 +288,7 @@ result<std::string> publisher::impl::stage(const policy::bundle_source& source, 
 }
 
 head_record to_head(const activation_record& r) {
-  head_record out{.record = digest_of(r), .activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .how = r.how, .canary = r.with.canary, .shadow = r.with.shadow, .demoted = r.with.demoted, .shown = r.with.shown, .back = r.back, .manifest = r.manifest_of(r.version)};
+  head_record out{.record = digest_of(r), .activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .previous = r.previous, .how = r.how, .canary = r.with.canary, .shadow = r.with.shadow, .demoted = r.with.demoted, .shown = r.with.shown, .back = r.back, .manifest = r.manifest_of(r.version)};
   out.subject_manifest = r.manifest_of(subject_of(out));
   const auto rule = std::ranges::find(r.with.rearmed_rules, r.activation, &rearming::at);
   out.rearmed = r.with.rearmed == r.activation || rule != r.with.rearmed_rules.end();

@@ -19,10 +19,19 @@ bool publisher::owes_approval(const std::string& version) {
   return !manifest || store::owes_approval(*manifest, *by, now().wall, as);
 }
 
+// As an activation would place it now: after what is live and vouched for, or, of that itself, after what it followed.
+result<placing> publisher::impl::place_now(const std::string& version) {
+  const auto top = read_top(redis, keys);
+  if (!top) return std::unexpected(top.error());
+  if (!top->record || !doubt_about(*top).empty()) return placing{.ring = ring, .over = {}};
+  return placing_in(*top->record, version).value_or(placing{.ring = ring, .over = top->record->version});
+}
+
 bool publisher::approved(const std::string& version) {
   const auto by = impl_->whom();
   const auto manifest = by ? fetch_manifest(impl_->redis, impl_->keys, version, *by, now().wall, {}, impl_->pinned_live(version)) : fail(errc::not_found, "");
-  return manifest && check_approval(*by, manifest->signed_as, now().wall, "it");
+  const auto as = impl_->place_now(version);
+  return manifest && as && check_approval_as(*manifest, *by, now().wall, "it", *as);
 }
 
 bool publisher::awaits_approval(const std::string& version) {
@@ -36,25 +45,32 @@ bool publisher::awaits_approval(const std::string& version) {
 }
 
 // Signed is what was asked about, and nothing is written over what Redis has by then.
-result<provenance> publisher::impl::approve_field(const std::string& version, const std::string& field, const crypto::signing_key& key) {
+result<provenance> publisher::impl::approve_field(const std::string& version, const std::string& field, const approval_place& place, const crypto::signing_key& key) {
   const auto manifest_key = keys.manifest(version);
   auto text = redis.command({"HGET", manifest_key, field});
   if (text && text->kind != redis_reply::kind::text) text = redis.command({"HGET", manifest_key, "manifest"});
   if (!text) return std::unexpected(text.error());
-  const auto approved = approve_manifest(text->text, version, "Redis", publisher_trust(trusted, {}, {}), key);
+  const auto approved = approve_manifest(text->text, version, "Redis", place, publisher_trust(trusted, {}, {}), key);
   if (!approved) return std::unexpected(approved.error());
   const auto done = redis.command({"EVAL", std::string(approve_script), "1", manifest_key, text->text, approved->text, crypto::sha256_hex(approved->of.signed_as.payload)});
   return done ? result<provenance>(approved->of.how) : std::unexpected(done.error());
 }
 
 // What runs beside what is live is promoted with the manifest that it runs by, and activated with the newest: both are signed.
-result<provenance> publisher::approve(const std::string& version, const crypto::signing_key& key) {
+result<publisher::approval> publisher::approve(const std::string& version, const crypto::signing_key& key, const std::optional<std::string>& after) {
+  const auto as = impl_->place_now(version);
+  if (!as) return std::unexpected(as.error());
+  const approval_place place{.ring = impl_->ring, .after = after.value_or(as->over)};
+  const auto done = [&](const std::string& field) -> result<approval> {
+    auto how = impl_->approve_field(version, field, place, key);
+    return how ? result<approval>(approval{.how = std::move(*how), .place = place}) : std::unexpected(how.error());
+  };
   const auto live = impl_->pinned_live(version), pinned = impl_->pinned(version);
-  if (!live.empty()) return impl_->approve_field(version, awaits_approval(version) ? "manifest" : live, key);
+  if (!live.empty()) return done(awaits_approval(version) ? "manifest" : live);
   if (!pinned.empty()) {
-    if (auto done = impl_->approve_field(version, pinned, key); !done) return done;
+    if (auto first = done(pinned); !first) return first;
   }
-  return impl_->approve_field(version, "manifest", key);
+  return done("manifest");
 }
 
 result<std::vector<second_keys>> publisher::approvals(const std::vector<head_record>& of) {
@@ -80,9 +96,11 @@ result<std::vector<second_keys>> publisher::approvals(const std::vector<head_rec
     // since had not. Where an older release made the record, nobody can tell which.
     const auto& stood = each.how.signed_by;
     const auto then = stood ? std::min(parse_time(each.time).value_or(now().wall), now().wall) : now().wall;
-    second_keys those{.keys = second_signatures(by, made->signed_as, then)};
+    const approval_place place{.ring = impl_->ring, .after = version == each.version ? each.previous : each.version};
+    const bool as_held = made->how.ring == place.ring && made->how.against == place.after;
+    second_keys those{.keys = second_signatures(by, made->signed_as, then, {.place = place, .placeless = as_held})};
     for (auto& key : those.keys) {
-      if (!stood || std::ranges::find(*stood, key.key) != stood->end()) continue;
+      if (!key.counts || !stood || std::ranges::find(*stood, key.key) != stood->end()) continue;
       key.counts = false;
       key.doubt = "has signed after this activation";
     }

@@ -78,9 +78,15 @@ struct publisher::impl {
   // Why nothing may be gone on with of what stands at the top; "" when it may.
   [[nodiscard]] std::string doubt_about(const ring_top& top) const;
   [[nodiscard]] std::string doubt_about(const activation_record& record) const;
-  // In a record that a key of the role safety signed, marks the demotions that are no person's: who goes on with it makes none of them his own.
-  // The value: such a key gave it a number that nobody comes to from what it goes on with.
-  [[nodiscard]] result<bool> follow_safety(activation_record& record);
+  // What a record of the role safety comes to, as nodes see it: it may only go on with what a key of the role activate made live last. In one that does, the
+  // demotions are marked that are no person's: who goes on with it makes none of them his own.
+  struct safety_step {
+    std::string doubt;   // why it does not count; "" when it does, or was signed by whoever may activate
+    bool jumps = false;  // it has a number that nobody comes to from what it goes on with
+  };
+  [[nodiscard]] result<safety_step> follow_safety(activation_record& record);
+  // The same of the entries of a log, the newest first, as far as they were read: the doubts of those that go beyond.
+  [[nodiscard]] result<void> doubt_safety(std::vector<head_record>& told, const std::vector<std::optional<activation_record>>& records);
   // Why the word of whoever signs would not count, of a record that is to be written; "" when it would.
   [[nodiscard]] std::string own_doubt(const activation_record& unwritten) const;
   // What follows the highest activation that anybody has seen.
@@ -101,7 +107,8 @@ struct publisher::impl {
   // Whether `next` has passed more than `is`, and counts.
   [[nodiscard]] bool outranks(const manifest& next, const manifest& is) const;
   // One field of a version's hash: its newest manifest, or one that it was activated with.
-  [[nodiscard]] result<provenance> approve_field(const std::string& version, const std::string& field, const crypto::signing_key& key);
+  [[nodiscard]] result<provenance> approve_field(const std::string& version, const std::string& field, const approval_place& place, const crypto::signing_key& key);
+  [[nodiscard]] result<placing> place_now(const std::string& version);
   [[nodiscard]] result<void> pin_manifests(activation_record& r, const activate_request& what, const std::optional<activation_record>& last);
   // Of a version that is live or beside it: the digest of the manifest that it was activated with; "" of all others.
   [[nodiscard]] std::string pinned(const std::string& version);

@@ -1,6 +1,7 @@
 // Which manifest a version is live by. The newest one of a version stands in the field "manifest" of its hash and is replaced when the version is staged
 // once more; an activation keeps its own under that one's digest, which its record names. See publisher.hpp.
 #include <algorithm>
+#include <utility>
 
 #include "publisher_impl.hpp"
 #include "ring_scripts.hpp"
@@ -25,6 +26,13 @@ bool built_by_who_may(const manifest& of, const std::optional<trust>& by, bool t
 
 bool has_more_than_its_builder(const manifest& of) { return of.signed_as.signatures.size() > 1; }
 
+// The same of a signature that says no other place than the one where it was held against what was live.
+bool has_another_for(const manifest& of, const approval_place& place) {
+  return std::ranges::any_of(of.signed_as.signatures, [&, first = true](const signature& each) mutable {
+    return !std::exchange(first, false) && (!each.place || each.place == place);
+  });
+}
+
 }  // namespace
 
 // Whether the manifest that is there says more for its version than a new one would. Only a signed one that counts does: whoever writes in Redis
@@ -34,8 +42,11 @@ bool publisher::impl::says_more(const std::string& text, const std::string& vers
   const auto old = text.empty() ? fail(errc::not_found, "") : parse_manifest(text);
   if (!by || !old || old->version != version || old->signed_as.signatures.empty()) return false;
   if (!check_signatures(*by, old->signed_as, build_purpose, static_cast<unsigned>(key_role::build), now().wall, "it")) return false;
-  // Who was not told which keys approve cannot tell whether one more signature does, and takes none away.
-  const bool approved = trusted ? check_approval(*by, old->signed_as, now().wall, "it").has_value() : has_more_than_its_builder(*old);
+  // Who was not told which keys approve cannot tell whether one more signature does, and takes none away. An approval holds for what it was given for: where
+  // the new one was held against something else, that is what is to be looked at.
+  const approval_place place{.ring = how.ring, .after = how.against};
+  const bool same = old->how.ring == how.ring && old->how.against == how.against;
+  const bool approved = trusted ? check_approval(*by, old->signed_as, now().wall, "it", {.place = place, .placeless = same}).has_value() : same && has_another_for(*old, place);
   if (rank_of(how) > rank_of(old->how)) return false;
   return approved || (!old->how.weaker && how.weaker) || rank_of(how) < rank_of(old->how);
 }
@@ -60,7 +71,8 @@ bool publisher::impl::loses_second_key(const manifest& is, const manifest& next,
   const bool elsewhere = as ? !held_otherwise(next, *as).empty() : next.how.ring != is.how.ring || next.how.against != is.how.against;
   const bool owed = next.how.weaker || elsewhere;
   const auto by = whom();
-  return owed && !(by && trusted ? check_approval(*by, next.signed_as, now().wall, "it").has_value() : has_more_than_its_builder(next));
+  const placing where = as ? *as : placing{.ring = next.how.ring, .over = next.how.against};
+  return owed && !(by && trusted ? check_approval_as(next, *by, now().wall, "it", where).has_value() : has_more_than_its_builder(next));
 }
 
 std::string publisher::impl::pinned(const std::string& version) {

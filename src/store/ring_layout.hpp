@@ -106,7 +106,12 @@ struct placing {
   std::string astray = {};  // a version that is live here, from which nothing that counts leads to `over`; "": something does
   bool decides = true;      // false: in shadow, where it may be weaker
   bool archived = false;    // it came as an archive: its second key has to be in there
+  policy::activation sealed_as = {};  // the number that the archive gives it
 };
+// Where its second key has to have approved it: what a node runs counts, whatever an activation says that it follows.
+[[nodiscard]] approval_place place_of(const placing& as);
+// Passes when a second key has approved it there. One that named no place says no more than the manifest that it signed.
+[[nodiscard]] result<void> check_approval_as(const manifest& of, const trust& whom, wall_time now, const std::string& what, const placing& as);
 // Why what its manifest says of it does not hold there; "" when it does.
 [[nodiscard]] std::string held_otherwise(const manifest& of, const placing& as);
 // Whether this node may take it: signed by somebody who may build, with the gate and the approval that are demanded. Without `as` its word counts wherever it is.

@@ -66,7 +66,7 @@ result<succession> read_succession(redis_client& redis, const ring_keys& keys, c
       const placing as{.ring = ring, .over = out.before, .first = first && out.before.empty()};
       const auto holds = fetch_manifest(redis, keys, each.version, asks, each.at, as, each.manifest);
       if (!holds && holds.error().code != errc::integrity && holds.error().code != errc::not_found) return std::unexpected(holds.error());
-      const bool approved = holds && check_approval(asks, holds->signed_as, each.at, "it");
+      const bool approved = holds && check_approval_as(*holds, asks, each.at, "it", as);
       out.rightly = holds && (out.before_rightly || approved);
     }
     first = false;

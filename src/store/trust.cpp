@@ -17,6 +17,21 @@ std::string signed_bytes(std::string_view purpose, std::string_view payload) {
   return "sluice " + std::string(purpose) + " v1\n" + std::string(payload);
 }
 
+// What an approval is a signature of.
+std::string approved_bytes(const std::optional<approval_place>& where, std::string_view payload) {
+  if (!where) return signed_bytes(approval_purpose, payload);
+  return "sluice " + std::string(approval_purpose) + " v2\n" + where->ring + "\n" + where->after + "\n" + std::string(payload);
+}
+
+bool is_wanted(const signature& each, const approvals_wanted& wanted) {
+  return !wanted.place || (each.place ? each.place == wanted.place : wanted.placeless);
+}
+
+std::string told(const approval_place& where) {
+  const auto& after = where.after;
+  return "to follow " + (after.empty() ? "nothing" : after.starts_with(archive_place) ? "as " + after : "version " + after.substr(0, 12)) + " in ring '" + where.ring + "'";
+}
+
 std::string roles_text(unsigned roles) {
   std::string out;
   for (const auto& [role, name] : {std::pair(key_role::build, "build"), {key_role::activate, "activate"}, {key_role::safety, "safety"}, {key_role::approve, "approve"}}) {
@@ -36,13 +51,17 @@ std::string wrong_with(const trust& whom, const signature& by, std::string_view 
   return {};
 }
 
-// The ids of the keys that have signed it for that and may.
-std::vector<std::string> signers_of(const trust& whom, const signed_text& text, std::string_view purpose, key_role role, wall_time at) {
+// The ids of the keys that have built it and may.
+std::vector<std::string> builders_of(const trust& whom, const signed_text& text, wall_time at) {
   std::vector<std::string> out;
   for (const auto& each : text.signatures) {
-    if (wrong_with(whom, each, signed_bytes(purpose, text.payload), static_cast<unsigned>(role), at).empty()) out.push_back(each.key_id);
+    if (wrong_with(whom, each, signed_bytes(build_purpose, text.payload), static_cast<unsigned>(key_role::build), at).empty()) out.push_back(each.key_id);
   }
   return out;
+}
+
+bool approves(const trust& whom, const signature& each, const signed_text& text, wall_time at) {
+  return wrong_with(whom, each, approved_bytes(each.place, text.payload), static_cast<unsigned>(key_role::approve), at).empty();
 }
 
 bool beside_another(const std::vector<std::string>& builders, const std::string& second) {
@@ -67,17 +86,28 @@ std::string sign_text(std::string_view purpose, const std::string& payload, cons
   return json{{"payload", payload}, {"signatures", json::array({signature})}}.dump();
 }
 
-result<std::string> countersign_text(std::string_view purpose, const std::string& text, const crypto::signing_key& key) {
+namespace {
+
+json to_json(const signature& of) {
+  json out = {{"key", of.key_id}, {"value", hex(of.value)}};
+  if (of.place) out.update({{"ring", of.place->ring}, {"after", of.place->after}});
+  return out;
+}
+
+}  // namespace
+
+result<std::string> approve_text(const std::string& text, const approval_place& where, const crypto::signing_key& key) {
   const auto opened = read_signed(text);
   if (!opened) return std::unexpected(opened.error());
   if (opened->signatures.empty()) return fail(errc::refused, "it carries no signature that another could stand beside; sign it first: --key");
   json signatures = json::array();
-  const auto message = signed_bytes(purpose, opened->payload);
+  const auto message = approved_bytes(where, opened->payload);
   for (const auto& s : opened->signatures) {
-    if (crypto::verifies(key.public_key(), message, s.value)) return text;
-    signatures.push_back({{"key", s.key_id}, {"value", hex(s.value)}});
+    if (s.place == where && crypto::verifies(key.public_key(), message, s.value)) return text;
+    signatures.push_back(to_json(s));
   }
-  signatures.push_back({{"key", crypto::key_id(key.public_key())}, {"value", hex(key.sign(message))}});
+  if (signatures.size() == signatures_max) return fail(errc::limit, "it carries " + std::to_string(signatures_max) + " signatures already, and there are no more; push it once more, so that it has a new manifest");
+  signatures.push_back(to_json({.key_id = crypto::key_id(key.public_key()), .value = key.sign(message), .place = where}));
   return json{{"payload", opened->payload}, {"signatures", signatures}}.dump();
 }
 
@@ -91,10 +121,15 @@ result<signed_text> read_signed(const std::string& text) {
   if (!payload->is_string() || signatures == j.end() || !signatures->is_array() || signatures->size() > signatures_max || j.size() != 2) return damaged();
   signed_text out{.payload = payload->get<std::string>(), .signatures = {}};
   for (const auto& s : *signatures) {
-    if (!s.is_object() || s.size() != 2 || !s.contains("key") || !s["key"].is_string() || !s.contains("value") || !s["value"].is_string()) return damaged();
+    const bool placed = s.is_object() && s.size() == 4 && member(s, "ring").is_string() && member(s, "after").is_string();
+    if (!s.is_object() || (s.size() != 2 && !placed) || !member(s, "key").is_string() || !member(s, "value").is_string()) return damaged();
     auto value = from_hex(s["value"].get<std::string>());
     if (!value) return damaged();
-    out.signatures.push_back({s["key"].get<std::string>(), std::move(*value)});
+    signature one{.key_id = s["key"].get<std::string>(), .value = std::move(*value)};
+    // A line's end in one of the two would let what is signed be read in two ways.
+    if (placed) one.place = approval_place{.ring = s["ring"].get<std::string>(), .after = s["after"].get<std::string>()};
+    if (placed && (one.place->ring.contains('\n') || one.place->after.contains('\n'))) return damaged();
+    out.signatures.push_back(std::move(one));
   }
   return out;
 }
@@ -126,20 +161,21 @@ std::optional<wall_time> counts_until(const trust& whom, const signed_text& text
   return out;
 }
 
-std::vector<second_signature> second_signatures(const std::optional<trust>& whom, const signed_text& text, wall_time at) {
+std::vector<second_signature> second_signatures(const std::optional<trust>& whom, const signed_text& text, wall_time at, const approvals_wanted& wanted) {
   std::vector<second_signature> out;
-  const auto wrong = [&](const signature& by, std::string_view purpose, key_role role) { return wrong_with(*whom, by, signed_bytes(purpose, text.payload), static_cast<unsigned>(role), at); };
-  const auto builders = whom ? signers_of(*whom, text, build_purpose, key_role::build, at) : std::vector<std::string>();
+  const auto wrong = [&](const signature& by, const std::string& message, key_role role) { return wrong_with(*whom, by, message, static_cast<unsigned>(role), at); };
+  const auto builders = whom ? builders_of(*whom, text, at) : std::vector<std::string>();
   for (const auto& by : text.signatures) {
-    const bool builds = whom ? wrong(by, build_purpose, key_role::build).empty() : &by == &text.signatures.front();
+    const bool builds = whom ? wrong(by, signed_bytes(build_purpose, text.payload), key_role::build).empty() : &by == &text.signatures.front();
     if (builds) continue;
-    second_signature each{.key = by.key_id, .name = {}};
+    second_signature each{.key = by.key_id, .name = {}, .place = by.place};
     if (whom) {
       const auto known = std::ranges::find_if(whom->keys, [&](const auto& k) { return crypto::key_id(k.public_key) == by.key_id; });
       if (known != whom->keys.end()) each.name = known->name;
-      each.doubt = wrong(by, approval_purpose, key_role::approve);
+      each.doubt = wrong(by, approved_bytes(by.place, text.payload), key_role::approve);
       if (each.doubt.empty() && builders.empty()) each.doubt = "stands beside no signature by a key that may build and counts";
       else if (each.doubt.empty() && !beside_another(builders, by.key_id)) each.doubt = "is by the key that built it, and a second one is wanted";
+      else if (each.doubt.empty() && !is_wanted(by, wanted)) each.doubt = by.place ? "approves it " + told(*by.place) : "approves it for what it was held against";
       each.counts = each.doubt.empty();
       if (!each.counts && &by == &text.signatures.front()) continue;  // a builder's whose key does not count
     }
@@ -148,12 +184,17 @@ std::vector<second_signature> second_signatures(const std::optional<trust>& whom
   return out;
 }
 
-result<void> check_approval(const trust& whom, const signed_text& text, wall_time now, const std::string& what) {
-  const auto builders = signers_of(whom, text, build_purpose, key_role::build, now);
-  for (const auto& second : signers_of(whom, text, approval_purpose, key_role::approve, now)) {
-    if (beside_another(builders, second)) return {};
+result<void> check_approval(const trust& whom, const signed_text& text, wall_time now, const std::string& what, const approvals_wanted& wanted) {
+  const auto builders = builders_of(whom, text, now);
+  std::string other;
+  for (const auto& each : text.signatures) {
+    if (!approves(whom, each, text, now) || !beside_another(builders, each.key_id)) continue;
+    if (is_wanted(each, wanted)) return {};
+    other = each.place ? told(*each.place) : "for what it was held against";
   }
-  return fail(errc::integrity, what + " is weaker than the version that was live when it was made, and no second key has approved it (policy.trust.require_approval)");
+  const std::string needs = what + " is weaker than the version that was live when it was made, and no second key has approved it";
+  if (!wanted.place) return fail(errc::integrity, needs + " (policy.trust.require_approval)");
+  return fail(errc::integrity, needs + " " + told(*wanted.place) + " (policy.trust.require_approval)" + (other.empty() ? "" : "; one has approved it " + other));
 }
 
 }  // namespace sluice::store

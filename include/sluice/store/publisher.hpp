@@ -42,6 +42,7 @@ struct head_record {
   std::string record = {};  // SHA-256 of what it says
   policy::activation activation;
   std::string version, kind, actor, note, time;
+  std::string previous = {};   // the version that decided before `version` did; "": none, or none that counts
   // How the version that it is about (subject_of) had come to be then. Without `benign`. `weaker` also where it was held
   // against something else than what it follows.
   provenance how = {};
@@ -198,7 +199,7 @@ class publisher {
   // Whether a staged version counts as weaker and no second key that counts has approved it: nodes that ask for one do not take it, and what is
   // no weaker than it proves nothing. True also where its manifest does not tell; false for a publisher that asks for no signatures.
   [[nodiscard]] bool owes_approval(const std::string& version);
-  // Whether a second key that counts has approved it, for a publisher that asks for signatures.
+  // Whether a second key that counts has approved it after what is live now, for a publisher that asks for signatures.
   [[nodiscard]] bool approved(const std::string& version);
   // Who signed the manifests that these activations are about beside their builders, in their order; whether it counts goes by the time of the activation.
   [[nodiscard]] result<std::vector<second_keys>> approvals(const std::vector<head_record>& of);
@@ -207,8 +208,13 @@ class publisher {
   // Puts a second key's signature beside the one of a staged version's manifest, and says what was signed. errc::refused: there is none,
   // not one by a key that may build (trust_only), or none but this key's own; errc::integrity: what stands there is the manifest of another version.
   // Of what is live it is the manifest that it is live by, or the one that waits to take that one's place (awaits_approval); of what runs beside
-  // it, the one that it runs by and the newest.
-  [[nodiscard]] result<provenance> approve(const std::string& version, const crypto::signing_key& key);
+  // it, the one that it runs by and the newest. It holds in this ring and `after` that version alone; without it after what is live now, or, of what is
+  // live, after what that followed.
+  struct approval {
+    provenance how;
+    approval_place place;
+  };
+  [[nodiscard]] result<approval> approve(const std::string& version, const crypto::signing_key& key, const std::optional<std::string>& after = {});
   // Takes away versions that were staged before `before` and never activated, and the files that no other version needs. `look_only`: says what
   // would go. What an entry may have made live that the log lacks stays: all that was staged before the activation which follows it.
   // errc::conflict: somebody staged meanwhile; errc::integrity: an entry cannot be read, or the newest ones are missing, so nothing goes.

@@ -39,29 +39,41 @@ struct trust {
 [[nodiscard]] std::optional<trust> publisher_trust(const std::optional<std::vector<trusted_key>>& told, const std::optional<crypto::signing_key>& build,
                                                    const std::optional<crypto::signing_key>& activate);
 
+// Where an approval holds: a version may be weaker than the one that it follows there.
+struct approval_place {
+  std::string ring;
+  std::string after;  // the version that it follows, "" where there is none; of an archive the number of its activation (archive_place)
+  bool operator==(const approval_place&) const = default;
+};
+
 struct signature {
   std::string key_id, value;  // crypto::key_id; 64 bytes
+  std::optional<approval_place> place = {};  // of an approval, and signed with it; older releases gave none
 };
 
 // A record as it stands in Redis: either plain JSON, or {"payload": "<that JSON>", "signatures": [{"key", "value"}]}. What is signed is
-// "sluice <purpose> v1\n" and the payload, byte by byte, so that one purpose's signature is none for the other.
+// "sluice <purpose> v1\n" and the payload, byte by byte, so that one purpose's signature is none for the other. Of an approval with its place it is
+// "sluice approval v2\n<ring>\n<after>\n" and the payload; "ring" and "after" stand beside the signature.
 struct signed_text {
   std::string payload;
   std::vector<signature> signatures;
 };
 [[nodiscard]] std::string sign_text(std::string_view purpose, const std::string& payload, const crypto::signing_key& key);
-// A signed text with one more signature, for a purpose of its own. One by the same key for the same purpose is not added twice.
-[[nodiscard]] result<std::string> countersign_text(std::string_view purpose, const std::string& text, const crypto::signing_key& key);
+// A signed text with one more signature, which approves it there. One by the same key for the same place is not added twice.
+[[nodiscard]] result<std::string> approve_text(const std::string& text, const approval_place& where, const crypto::signing_key& key);
 [[nodiscard]] result<signed_text> read_signed(const std::string& text);
 
 // A signature beside the one of whoever built a version.
 struct second_signature {
   std::string key, name;   // its id; what the trusted keys call it, "" where nobody was told which they are
+  std::optional<approval_place> place = {};
   bool counts = false;     // it is an approval by a key that may give one, for somebody who asks for signatures
   std::string doubt = {};  // why it does not count, for such a one
 };
 
 inline constexpr std::string_view build_purpose = "build", activation_purpose = "activation", approval_purpose = "approval";
+// How approval_place::after begins in an archive; the number follows.
+inline constexpr std::string_view archive_place = "activation ";
 
 // Passes when some signature is by a trusted key that has one of `roles` and has not expired, or when there is no signature and none
 // is required. errc::integrity names the key and what is wrong with it; `what` begins the message ("activation 1-7").
@@ -69,10 +81,15 @@ inline constexpr std::string_view build_purpose = "build", activation_purpose = 
                                             const std::string& what);
 // Until when the keys count that signed it and have one of `roles`; nothing where one of them has no end, or none is known.
 [[nodiscard]] std::optional<wall_time> counts_until(const trust& whom, const signed_text& text, unsigned roles);
+// Which approvals count. None of the two: each does, wherever it was given for.
+struct approvals_wanted {
+  std::optional<approval_place> place = {};
+  bool placeless = true;  // with a place: whether one without counts too, which says no more than the manifest that it signs
+};
 // Passes when a trusted key of role `approve` has approved the text, and another one of role `build` built it: two keys, two people.
-[[nodiscard]] result<void> check_approval(const trust& whom, const signed_text& text, wall_time now, const std::string& what);
+[[nodiscard]] result<void> check_approval(const trust& whom, const signed_text& text, wall_time now, const std::string& what, const approvals_wanted& wanted = {});
 // The signatures of a manifest beside its builder's, and whether each counts at a time as check_approval asks for it: beside a builder's that does, by another
 // key. Without `whom` nobody can tell what they are for: then all but the first, which is the builder's.
-[[nodiscard]] std::vector<second_signature> second_signatures(const std::optional<trust>& whom, const signed_text& text, wall_time at);
+[[nodiscard]] std::vector<second_signature> second_signatures(const std::optional<trust>& whom, const signed_text& text, wall_time at, const approvals_wanted& wanted = {});
 
 }  // namespace sluice::store
