@@ -16,7 +16,7 @@ namespace sluice::app {
 namespace {
 
 struct approve_options {
-  std::string version, archive, out, key_file, trust_file;
+  std::string version, after, archive, out, key_file, trust_file;
   ring_options ring;
 };
 
@@ -56,9 +56,16 @@ int approve_in_ring(const approve_options& options, bool json) {
   auto by = read_approver(options);
   if (!by) return 1;
   if (by->trusted) ring->trust_only(*by->trusted);
-  const auto how = ring->approve(*version, by->key);
-  if (!how) return complain_ring(how.error()), 1;
-  tell({{"ok", true}}, *version, *by, *how, "sluice activate " + short_version(*version), json);
+  std::optional<std::string> after;
+  if (!options.after.empty()) {
+    after = policy::is_version(options.after) ? options.after : staged_version(*ring, options.after);
+    if (!after) return 1;
+  }
+  const auto done = ring->approve(*version, by->key, after);
+  if (!done) return complain_ring(done.error()), 1;
+  const auto& place = done->place;
+  if (!json) std::cout << "to follow " << (place.after.empty() ? "nothing" : "version " + short_version(place.after)) << " in ring " << place.ring << ": ";
+  tell({{"ok", true}, {"ring", place.ring}, {"after", place.after}}, *version, *by, done->how, "sluice activate " + short_version(*version), json);
   return 0;
 }
 
@@ -95,13 +102,15 @@ void add_approve(CLI::App& root, invocation& call) {
   auto options = std::make_shared<approve_options>();
   command->add_option("version", options->version, "The version or its first digits; may be left out with --archive");
   command->add_option("--key", options->key_file, "Your private key (sluice keygen --role approve)")->required();
+  must_name(*command->add_option("--after", options->after, "The version that it may follow, or its first digits; by default what is live, or, of what is live, what that followed"), "version");
   add_trust_option(*command, options->trust_file, "The file of the keys that may build, as policy.trust.keys_file of the nodes: only what one of them built is approved; also from SLUICE_TRUST");
   add_optional_ring(*command, options->ring, "where the version is; also from SLUICE_REDIS");
   auto* archive = command->add_option("--archive", options->archive, "The archive (sluice pack) that holds the version, for nodes that fetch it by HTTPS");
-  archive->excludes(command->get_option("--redis"));
+  archive->excludes(command->get_option("--redis"))->excludes(command->get_option("--after"));
   command->add_option("--out", options->out, "Where the approved archive goes; by default in place of --archive. A reader never sees half of it")->needs(archive);
   add_json(*command, call);
-  command->footer("Nodes with policy.trust.require_approval take no weaker version without it. Another key than the one that built the version is wanted.\n\nExamples:\n"
+  command->footer("Nodes with policy.trust.require_approval take no weaker version without it. Another key than the one that built the version is wanted.\n"
+                  "It holds for one step: in this ring, after that version; of an archive, under the number that it has.\n\nExamples:\n"
                   "  sluice diff deployed policies\n  sluice approve 3f0c1d2e4a5b --redis redis://127.0.0.1:6379 --ring prod --key mine.pem\n"
                   "  sluice approve --archive prod.tar.gz --key mine.pem --trust trusted_keys.yaml");
   command->callback([options, &call] {

@@ -148,6 +148,14 @@ void in_order(const std::vector<store::head_record>& entries, const std::vector<
   for (; next < stops.size() && !full(); ++next, ++told) stop(stops[next]);
 }
 
+// An empty log says nothing of itself: there never was one, or Redis has lost it.
+void say_why_empty(store::publisher& ring, const std::string& name) {
+  const auto head = ring.head();
+  if (head) return complain("the log of ring '" + name + "' is empty, and its head is " + policy::to_string(head->activation) + ": entries were taken away, and the history with them", "the next activation begins another; what runs stays");
+  if (head.error().code != errc::not_found) return complain_ring(head.error());
+  (void)nothing_there(ring, name);
+}
+
 int history(const ring_options& options, const std::string& trust_file, std::size_t limit, bool json) {
   auto ring = connect_ring(options);
   if (!ring || !trust_ring(*ring, trust_file)) return 1;
@@ -156,6 +164,7 @@ int history(const ring_options& options, const std::string& trust_file, std::siz
   if (!entries) return complain_ring(entries.error()), 1;
   const auto stops = ring->stops(limit);
   if (!stops) return complain_ring(stops.error()), 1;
+  if (entries->empty()) say_why_empty(*ring, options.ring);
   const auto facts = facts_of(*ring, *entries);
   if (!facts) return 1;
   if (json) {

@@ -4,9 +4,12 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "bundle_input.hpp"
 #include "ended_by.hpp"
+#include "may_follow.hpp"
 #include "node_answers.hpp"
 #include "node_wait.hpp"
 #include "ring_options.hpp"
@@ -23,6 +26,7 @@ struct trial_options {
   signing_options signing;
   wait_options wait;
   std::string meant, note, actor;  // meant: of the trial, a version or its first digits; "": whichever it is
+  std::string approved_by;
   bool shadow = false, over_limit = false;
 };
 
@@ -43,44 +47,73 @@ bool within_limits(store::publisher& ring, const std::string& version) {
 
 constexpr std::size_t digits_least = 8;  // of a version that is named: fewer may be another's
 
-// Somebody may have begun another one since he looked: who says which he means ends no other.
-bool is_meant(const std::string& meant, const std::string& version, const std::string& what, const std::string& ring) {
-  if (meant.empty()) return true;
-  if (meant.size() < digits_least) return complain("'" + meant + "' is too short for a version", "give " + std::to_string(digits_least) + " of its digits at least"), false;
-  if (version.starts_with(meant)) return true;
-  complain("the " + what + " of ring '" + ring + "' is version " + short_version(version) + ", not " + short_version(meant) + ": nothing was changed", "sluice status shows it; push the version that is meant");
+struct trial {
+  bool canary = false;
+  std::string version;
+  [[nodiscard]] std::string what() const { return canary ? "canary" : "version in shadow"; }
+};
+
+// Which trial is meant. Somebody may have begun another one since he looked: who says which he means ends no other, and where there are two it has to be
+// said. Nothing: it was complained about.
+std::optional<trial> chosen(const trial_options& options, store::publisher& ring, const store::head_record& live, const std::string& command) {
+  std::vector<trial> there;
+  if (live.canary && !options.shadow) there.push_back({.canary = true, .version = live.canary->version});
+  if (!live.shadow.empty()) there.push_back({.version = live.shadow});
+  const auto in_ring = " in ring '" + options.ring.ring + "'";
+  if (there.empty()) {
+    const auto [words, refused] = standing_of(ring, live);
+    complain(std::string("there is no ") + (options.shadow ? "version in shadow" : "canary and no version in shadow") + in_ring + ": " + policy::to_string(live.activation) + " " + printable(words),
+             refused ? "sluice status says which node refused it and why; sluice rollback --to an activation that they took makes its version the head again" : "sluice push BUNDLE --canary 5 begins one, --shadow the other");
+    return std::nullopt;
+  }
+  if (!options.meant.empty() && options.meant.size() < digits_least) return complain("'" + options.meant + "' is too short for a version", "give " + std::to_string(digits_least) + " of its digits at least"), std::nullopt;
+  std::erase_if(there, [&](const trial& each) { return !each.version.starts_with(options.meant); });
+  if (there.size() == 1) return there.front();
+  if (there.empty()) {
+    const bool canary = live.canary && !options.shadow;
+    complain("the " + trial{.canary = canary, .version = {}}.what() + in_ring + " is version " + short_version(canary ? live.canary->version : live.shadow) + ", not " + short_version(options.meant) + ": nothing was changed", "sluice status shows it; push the version that is meant");
+    return std::nullopt;
+  }
+  complain("there are a canary, version " + short_version(there.front().version) + ", and a version in shadow, " + short_version(there.back().version) + "," + in_ring + ": nothing was changed",
+           "say which is meant: sluice " + command + " VERSION");
+  return std::nullopt;
+}
+
+// What no node runs is live nowhere once it is promoted. `live`: the activation that it is on trial by.
+bool runs_somewhere(store::publisher& ring, const store::head_record& live, const trial& of) {
+  const auto answers = ring.acknowledgements(live.activation, live.version);
+  const auto nodes = ring.nodes();
+  if (!answers || !nodes) return complain_ring(answers ? nodes.error() : answers.error()), false;
+  const auto n = counted(*answers, live, *nodes);
+  if (!n.refused_by_all()) return true;
+  complain("no node runs the " + of.what() + ", version " + short_version(of.version) + ": " + policy::to_string(live.activation) + " was " + told(n) + "; nothing was changed", "sluice status says which node refused it and why; sluice abort ends it");
   return false;
 }
 
 int end_trial(const trial_options& options, bool promote, bool json) {
+  if (refused_as_own_approval(actor_name(options.actor), options.approved_by, "nothing was changed")) return 1;
   auto ring = connect_ring(options.ring);
   if (!ring || !sign_ring(*ring, options.signing, {.activate = promote ? activating : taking_away})) return 1;
   const auto live = ring->vouched_head();
   if (!live) return complain_ring(live.error()), 1;
-  const bool canary = live->canary && !options.shadow;
-  if (!canary && live->shadow.empty()) {
-    const auto [words, refused] = standing_of(*ring, *live);
-    complain(std::string("there is no ") + (options.shadow ? "version in shadow" : "canary and no version in shadow") + " in ring '" + options.ring.ring + "': " + policy::to_string(live->activation) + " " + printable(words),
-             refused ? "sluice status says which node refused it and why; sluice rollback --to an activation that they took makes its version the head again" : "sluice push BUNDLE --canary 5 begins one, --shadow the other");
-    return 1;
-  }
-  const std::string what = canary ? "canary" : "version in shadow";
-  const auto tried = canary ? live->canary->version : live->shadow;
-  if (!is_meant(options.meant, tried, what, options.ring.ring)) return 1;
-  const auto version = promote ? tried : live->version;
+  const auto tried = chosen(options, *ring, *live, promote ? "promote" : "abort");
+  if (!tried || (promote && !runs_somewhere(*ring, *live, *tried))) return 1;
+  const auto version = promote ? tried->version : live->version;
   if (promote && !options.over_limit && !within_limits(*ring, version)) return 1;
-  auto warnings = promote && canary ? canary_warnings(*ring, options.ring.ring, *live, "nobody has the canary that becomes live for everybody") : std::vector<std::string>{};
-  store::activate_request asked{.version = version, .kind = promote ? "promote" : "abort", .actor = actor_name(options.actor), .note = options.note, .only_after = live->activation};
+  auto warnings = promote && tried->canary ? canary_warnings(*ring, options.ring.ring, *live, "nobody has the canary that becomes live for everybody") : std::vector<std::string>{};
+  store::activate_request asked{.version = version, .kind = promote ? "promote" : "abort", .actor = actor_name(options.actor), .note = options.note, .approved_by = options.approved_by, .only_after = live->activation};
+  if (promote && !may_follow(*ring, {.version = version, .ring = options.ring.ring, .approved_by = options.approved_by}, live, asked)) return 1;
   // What the command is not about goes on.
-  if (canary && live->shadow != version) asked.shadow = live->shadow;
-  if (!canary && !promote) asked.canary = live->canary;
+  if (tried->canary && live->shadow != version) asked.shadow = live->shadow;
+  if (!tried->canary && !promote) asked.canary = live->canary;
+  const bool nowhere = !promote && standing_of(*ring, *live).refused;
   const auto head = ring->activate(asked);
   if (!head) return complain_ring(head.error()), 1;
   warn_about(*head);
   if (promote) std::ranges::move(ended_by(*ring, *live, *head), std::back_inserter(warnings));
   if (!json) {
-    std::cout << (promote ? "the " + what + " " : "the " + what + " is over; version ") << short_version(version) << (promote ? " is live for everybody as " : " goes on as ")
-              << policy::to_string(head->activation) << '\n' << std::flush;
+    std::cout << (promote ? "the " + tried->what() + " " : "the " + tried->what() + " is over; version ") << short_version(version)
+              << (promote ? " is live for everybody as " : nowhere ? ", which nodes had refused, is the head as " : " goes on as ") << policy::to_string(head->activation) << '\n' << std::flush;
   }
   return wait_and_tell(*ring, options.ring.ring, version, *head, options.wait, json, warnings);
 }
@@ -93,7 +126,8 @@ void add_ending(CLI::App& root, invocation& call, bool promote) {
             "version");
   add_ring_options(*command, options->ring);
   add_signing_options(*command, options->signing, false);
-  command->add_flag("--shadow", options->shadow, "The version in shadow, where there is a canary as well");
+  command->add_flag("--shadow", options->shadow, "The version in shadow, where there is a canary as well; its VERSION says the same");
+  if (promote) command->add_option("--approved-by", options->approved_by, "The second person, who agrees that rules may be weaker than those that are live now: where something went live since the trial began");
   if (promote) command->add_flag("--over-limit", options->over_limit, "Also where rules blocked more in shadow than their breaker's limit: each node will soon demote them");
   add_history_options(*command, options->actor, options->note);
   add_wait_options(*command, options->wait);

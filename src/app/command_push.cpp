@@ -11,6 +11,7 @@
 #include "commit.hpp"
 #include "ended_by.hpp"
 #include "gate_report.hpp"
+#include "node_answers.hpp"
 #include "node_wait.hpp"
 #include "provenance.hpp"
 #include "ring_options.hpp"
@@ -43,7 +44,7 @@ struct comparison {
   std::string version;                 // that; "": nothing is, or nobody vouches for it
   std::optional<bundle_input> active;  // what is live, built here, where one of the two has a `gate` block
   bool weaker = false;                 // the candidate is, or may be, or nobody can tell
-  std::string unknown;                 // why nobody can tell
+  std::string unknown, advice = {};    // why nobody can tell, and what to do about it where that is more than to have it approved
   bool other_golden = false;           // it is live already, with other golden sets
 };
 
@@ -66,6 +67,16 @@ void look_at_nodes(store::publisher& ring, const std::string& candidate, compari
   if (other == nodes->end()) return;
   out.weaker = true;
   out.unknown = "node " + printable(other->id) + " runs version " + short_version(other->version) + ", of which this Redis knows nothing any more";
+  out.advice = "push version " + short_version(other->version) + " first, which they run: this one is then held against it. Otherwise nodes with require_approval want a second key: sluice approve";
+}
+
+// Every node refused what is at the head, and runs the candidate: to make that the head again makes nobody's rules weaker.
+bool runs_everywhere(store::publisher& ring, const store::head_record& head, const std::string& candidate) {
+  const auto nodes = ring.nodes();
+  const auto answers = ring.acknowledgements(head.activation, head.version);
+  if (!nodes || !answers || head.version == candidate) return false;
+  const auto other = [&](const store::node_status& n) { return n.alive && n.version != candidate; };
+  return counted(*answers, head, *nodes).refused_by_all() && std::ranges::none_of(*nodes, other);
 }
 
 // Holds the candidate against what is live, also where the gate is not asked: nodes may want a second key for what is weaker. A candidate does
@@ -86,6 +97,11 @@ std::optional<comparison> compare(const bundle_input& candidate, store::publishe
   if (!*against) return out;
   const auto& measured = **against;
   if (out.unknown.empty()) out.version = measured.version;
+  if (head && runs_everywhere(ring, *head, policy::version_of(candidate.source))) {
+    out.unknown = "every node refused what is at the head, version " + short_version(head->version) + ", and runs this one";
+    out.advice = "it goes live as it runs. A node that was never there, and the versions that follow, want a second key for it: sluice approve " + short_version(policy::version_of(candidate.source));
+    return out;
+  }
   const bool must = out.unknown.empty() && !emergency;  // what nobody vouches for stops no repair
   auto source = live_files(measured, candidate, ring, emergency, out.unknown);
   if (!source) return must ? std::nullopt : std::optional(std::move(out));
@@ -166,10 +182,10 @@ std::optional<store::head_record> active_everywhere(store::publisher& ring, cons
 void tell(const push_options& options, const std::string& staged, const store::head_record& head) {
   std::cout << "version " << short_version(staged);
   if (options.shadow) {
-    std::cout << " is judged in shadow as " << policy::to_string(head.activation) << " in ring " << options.ring.ring << " and changes nothing; next: sluice shadow report, then sluice promote, or sluice abort\n";
+    std::cout << " is judged in shadow as " << policy::to_string(head.activation) << " in ring " << options.ring.ring << " and changes nothing; next: sluice shadow report, then sluice promote " << short_version(staged) << ", or sluice abort " << short_version(staged) << '\n';
   } else if (!options.canary.empty()) {
     const auto whom = head.canary->nodes.empty() ? options.canary + " % of conversations" : "everybody on nodes with " + head.canary->nodes;
-    std::cout << " decides for " << whom << " as " << policy::to_string(head.activation) << " in ring " << options.ring.ring << "; next: sluice promote, or sluice abort\n";
+    std::cout << " decides for " << whom << " as " << policy::to_string(head.activation) << " in ring " << options.ring.ring << "; next: sluice promote " << short_version(staged) << ", or sluice abort " << short_version(staged) << '\n';
   } else {
     std::cout << " is active as " << policy::to_string(head.activation) << " in ring " << options.ring.ring << '\n';
   }
@@ -196,7 +212,7 @@ std::optional<gate_run> pass_gate(const bundle_input& input, const push_options&
   if (verdict == rollout::verdict::pass || verdict == rollout::verdict::emergency || (verdict == rollout::verdict::insufficient && !has_block)) {
     if (verdict == rollout::verdict::emergency) complain("the gate says EMERGENCY: not asked were " + joined(run->report, run->terms), "push it once more without --emergency when its golden sets hold: that counts as passed, and the history keeps both");
     if (!has_block) complain("the gate did not hold it against what is live: neither version has a `gate` block" + std::string(asked.approved_by.empty() ? "" : ", and --approved-by approves nothing"), "with one, rules that are weaker need a second person: docs/gate.md");
-    if (!with.unknown.empty()) complain("whether it is weaker than what is live, nobody can tell (" + with.unknown + "), so it counts as weaker", "nodes with require_approval want a second key: sluice approve. --trust FILE names the keys that count");
+    if (!with.unknown.empty()) complain("whether it is weaker than what is live, nobody can tell (" + with.unknown + "), so it counts as weaker", with.advice.empty() ? "nodes with require_approval want a second key: sluice approve. --trust FILE names the keys that count" : with.advice);
     else if (with.weaker && !has_block) complain("it is weaker than what is live, or may be", "see: sluice diff. Nodes with require_approval want a second key: sluice approve");
     return written ? std::move(run) : std::nullopt;
   }

@@ -42,7 +42,7 @@ struct ring_state {
     if (!head || !node.alive) return "-";
     const auto answer = phases.find(node.id);
     if (answer != phases.end()) return answer->second;
-    return node.activation == policy::to_string(head->activation) ? "active" : "waiting";
+    return node.activation == policy::to_string(head->activation) && node.version == head->version ? "active" : "waiting";
   }
   // Users on whose exchanges the version in shadow was judged.
   [[nodiscard]] std::size_t shadow_users(const store::node_status& node) const {
@@ -77,6 +77,7 @@ result<ring_state> look(store::publisher& ring, bool verified) {
   if (nodes) out.nodes = std::move(*nodes);
   else out.unheard = nodes.error().message;
   if (auto ahead = out.damage.empty() ? ring.ahead_of(out.head.value_or(store::head_record{})) : fail(errc::integrity, "")) out.lost = std::move(*ahead);
+  std::ranges::sort(out.lost.nodes);
   std::ranges::sort(out.nodes, {}, &store::node_status::id);  // by their last heartbeat they would change places all the time
   auto frozen = ring.frozen();
   if (!frozen) return std::unexpected(frozen.error());

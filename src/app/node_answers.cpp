@@ -35,7 +35,7 @@ answer_count counted(const std::vector<store::acknowledgement>& answers, const s
   for (const auto& n : nodes) {
     if (!n.alive || std::ranges::find(answers, n.id, &store::acknowledgement::node) != answers.end()) continue;
     // Answers are kept for 30 days; what a node runs it says in each heartbeat.
-    ++(n.activation == policy::to_string(head.activation) ? out.taken : out.open);
+    ++(n.activation == policy::to_string(head.activation) && n.version == head.version ? out.taken : out.open);
   }
   return out;
 }

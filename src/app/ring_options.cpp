@@ -98,6 +98,7 @@ std::optional<store::publisher> connect_ring(const ring_options& options) {
 void add_signing_options(CLI::App& command, signing_options& options, bool builds) {
   command.add_option("--key", options.key_file, builds ? "A private key (sluice keygen) that signs the manifest and the activation" : "A private key (sluice keygen) that signs the activation");
   if (builds) command.add_option("--build-key", options.build_key_file, "Another one for the manifest");
+  command.add_flag("--unsigned", options.unsigned_too, "Without --key also where what is live is signed: for nodes that want no signatures any more");
   add_trust_option(command, options.trust_file, "The file of the keys whose words are gone on with, as policy.trust.keys_file of the nodes; also from SLUICE_TRUST. Without it: this key alone");
 }
 
@@ -184,6 +185,19 @@ bool keys_count(const signing_options& options, const signing_keys& keys, const 
   return trusted && keys_count_for(*trusted, options, keys, wanted);
 }
 
+namespace {
+
+// Nodes that want signatures would refuse what follows without one, and the signed head would stand there no more.
+bool displaces_signed(store::publisher& ring) {
+  const auto live = ring.head();
+  if (!live || live->signed_by.empty()) return false;
+  complain("there is no key to sign with, and what is live, " + policy::to_string(live->activation) + ", is signed with key " + printable(live->signed_by) + ": nodes that want signatures would refuse what follows it without one; nothing was written",
+           "--key FILE (sluice keygen); where nodes want none any more: --unsigned");
+  return true;
+}
+
+}  // namespace
+
 bool sign_ring(store::publisher& ring, const signing_options& options, const signing_roles& wanted) {
   auto keys = read_signing_keys(options);
   if (!keys) return false;
@@ -192,8 +206,9 @@ bool sign_ring(store::publisher& ring, const signing_options& options, const sig
     if (!trusted || !keys_count_for(*trusted, options, *keys, wanted)) return false;
     ring.trust_only(std::move(*trusted));
   }
+  const bool signs = keys->activate.has_value();
   ring.sign_with(std::move(keys->build), std::move(keys->activate));
-  return true;
+  return signs || wanted.activate == 0 || options.unsigned_too || !displaces_signed(ring);
 }
 
 std::optional<std::string> staged_version(store::publisher& ring, const std::string& digits) {
@@ -236,7 +251,22 @@ bool refused_as_own_approval(const std::string& actor, const std::string& approv
 }
 
 // One line: Redis says in it what others wrote there.
-void complain_ring(const error& why) { complain(printable(why.message), advice_on(why.message)); }
+void complain_ring(const error& why) {
+  const bool went = why.code == errc::closed || why.code == errc::io || why.code == errc::timeout;
+  auto advice = advice_on(why.message);
+  if (advice.empty() && went) advice = "Redis went away meanwhile, or the way to it: once it answers, sluice history says what is done, and what is not may be done again";
+  complain(printable(why.message), advice);
+}
+
+bool nothing_there(store::publisher& ring, const std::string& name) {
+  const auto ahead = ring.ahead_of(store::head_record{});
+  if (!ahead || ahead->nodes.empty()) return complain("nothing was ever activated in ring '" + name + "'", "is --ring (or SLUICE_RING) the fleet's name?"), false;
+  std::string who;
+  for (const auto& each : ahead->nodes) who += (who.empty() ? "" : ", ") + printable(each);
+  complain("this Redis has lost what was activated in ring '" + name + "': nodes have seen " + policy::to_string(ahead->highest) + " and keep what they have (" + who + ")",
+           "push the version that they run, which sluice status names: they follow it. See docs/redis.md, \"When Redis is lost\"");
+  return true;
+}
 
 result<std::optional<store::head_record>> measure_of(store::publisher& ring, const result<store::head_record>& head) {
   if (head && head->doubt.empty()) return std::optional(*head);

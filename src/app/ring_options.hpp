@@ -28,6 +28,7 @@ void take_ring_of_environment(ring_options& options);
 struct signing_options {
   std::string key_file, build_key_file;
   std::string trust_file;  // whose words are gone on with; "": those of these keys
+  bool unsigned_too = false;  // without a key also where what is live is signed
 };
 void add_trust_option(CLI::App& command, std::string& file, const std::string& about);
 // The keys of such a file; a mistake is complained about and gives nothing.
@@ -74,6 +75,9 @@ inline constexpr std::size_t version_digits_min = 6;
 [[nodiscard]] std::optional<store::publisher> connect_ring(const ring_options& options);
 // Complains with what an error means for the person at the keyboard.
 void complain_ring(const error& why);
+
+// Says of a ring without an activation why it has none: it was lost, as its nodes tell (true), or there never was one.
+bool nothing_there(store::publisher& ring, const std::string& name);
 
 // What a new version is compared with: the head, where its word counts. Otherwise whoever can write into Redis could choose that, and it is the last
 // activation that counts; where there is none, the head all the same. Nothing: there is none of either.

@@ -104,9 +104,6 @@ result<void> publisher::impl::write(const activation_record& r, const activate_r
 
 namespace {
 
-// What brings a version in, for everybody or beside what is live.
-bool asks_consent(const std::string& kind) { return kind == "activate" || kind == "canary" || kind == "shadow" || kind == "promote"; }
-
 void rearm(activation_record& r, const std::string& rule) {
   if (rule.empty()) {
     r.with.rearmed = r.activation;
@@ -133,7 +130,7 @@ result<provenance> publisher::impl::made(const activate_request& what, const pla
     return fail(why.code, "how version " + subject.substr(0, 12) + " came to be cannot be read, so nothing was changed: " + why.message + (why.code == errc::integrity ? ". Push the bundle again" : ""));
   }
   // A head that no node takes would be the measure of what comes next.
-  if (const auto by = trusted && asks_consent(what.kind) ? whom() : std::nullopt) {
+  if (const auto by = trusted && brings_version_in(what.kind) ? whom() : std::nullopt) {
     const auto built = check_signatures(*by, manifest->signed_as, build_purpose, static_cast<unsigned>(key_role::build), now().wall, "the manifest of version " + subject.substr(0, 12));
     if (!built) return fail(errc::refused, built.error().message + ", so nodes would refuse it; nothing was changed. Push it again with a key that may build: --build-key");
   }
@@ -187,7 +184,7 @@ result<activation_record> publisher::impl::next(const activate_request& what, ac
   if (!how) return std::unexpected(how.error());
   r.how = std::move(*how);
   r.how.benign = {};
-  if (!asks_consent(what.kind)) r.how.approved_by.clear();  // of what takes harm away nobody was asked
+  if (!brings_version_in(what.kind)) r.how.approved_by.clear();  // of what takes harm away nobody was asked
   if (!what.approved_by.empty()) r.how.approved_by = what.approved_by;
   // Another server, or one that lost its tail: two contents could get one number, so the epoch is raised.
   const bool other_server = last && !last->replid.empty() && last->replid != server->id;
@@ -277,9 +274,9 @@ result<std::string> publisher::impl::stage(const policy::bundle_source& source, 
     if (!there_now) return fail(there_now.error().code, "staging in Redis failed: " + there_now.error().message);
     const bool keep = is_live(there_now->text, version, how) || says_more(there_now->text, version, how);
     const auto& stays = keep ? there_now->text : manifest;
-    const auto written = read_signed(stays);
+    const auto opened = read_signed(stays);
     auto call = words;
-    call.insert(call.end(), {version, stays, milliseconds_now(), written && !written->signatures.empty() ? "signed" : "", there_now->text});
+    call.insert(call.end(), {version, stays, milliseconds_now(), opened && !opened->signatures.empty() ? "signed" : "", there_now->text});
     auto staged = redis.command(call);
     if (!staged) return fail(staged.error().code, "staging in Redis failed: " + staged.error().message);
     if (staged->text != "CHANGED") return version;

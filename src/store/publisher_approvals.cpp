@@ -79,7 +79,7 @@ result<std::vector<second_keys>> publisher::approvals(const std::vector<head_rec
   std::vector<second_keys> out;
   for (const auto& each : of) {
     const auto& version = subject_of(each);
-    if (version.empty()) {
+    if (version.empty() || !brings_version_in(each.kind)) {
       out.emplace_back();
       continue;
     }

@@ -173,7 +173,9 @@ result<bool> redis_source::wanted(const activation_record& record) {
     // One number with two meanings: two servers were written to. Neither may win by chance.
     refused_ = record.text;
     next_heartbeat_ = {};
-    node_.refuse(record.activation, record.version, "GEN_FORK", "this node runs version " + state.version.substr(0, 12) + " under the same number" + (state.version == record.version ? ", by another record" : "") + "; push again");
+    const auto why = "this node runs version " + state.version.substr(0, 12) + " under the same number" + (state.version == record.version ? ", by another record" : "") + "; push again";
+    node_.refuse(record.activation, record.version, "GEN_FORK", why);
+    if (auto told = acknowledge(record, "NACK", "GEN_FORK", why); !told) return std::unexpected(told.error());
     return false;
   }
   if (runs_it && state.record.empty()) node_.note({.record = digest_of(record), .made_live = by_activator(record) ? record.text : std::string()});

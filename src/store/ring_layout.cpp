@@ -355,7 +355,7 @@ result<policy::bundle_source> fetch_files(redis_client& redis, const ring_keys& 
     const auto at = known.find(f.sha256);
     auto file = policy::make_source_file(f.path, at != known.end() ? at->second->bytes : (*blobs)[f.sha256]);
     if (file.sha256 != f.sha256) {
-      return fail(errc::integrity, f.path + ": its bytes in Redis are not those of its digest; they were changed. Push the version again");
+      return fail(errc::integrity, f.path + " of version " + of.version.substr(0, 12) + ": its bytes in Redis are not those of its digest; they were changed. Push that version again");
     }
     source.files.push_back(std::move(file));
   }

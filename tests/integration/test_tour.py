@@ -191,7 +191,7 @@ def check_what_came(outputs):
     assert "rule transfer-scam is armed again" in rearmed and back.startswith("3\n") and "back to version" in back, (rearmed, back)
     assert re.search(r"(?m)^200 allow .*Spain", mended) and re.search(r"(?m)^400 block .*Please call us", mended), mended
     assert "Is another bank open on Saturday?" in gone and "is Redis running at" in gone and "is active" not in gone, gone
-    assert "nothing was ever activated" in healed and "is active as 2-" in healed, healed
+    assert "LOST: nodes have seen 1-8" in healed and "is active as 2-" in healed, healed
     for text in (tripped, healed):
         assert re.search(r"sent \d+: \d+ answered, \d+ blocked by a rule, 0 failed", text), text
     assert re.search(r"rival-named +brand +enforce +rewrite +brand\.yaml:\d+", at) and "transfer-scam" not in at, at

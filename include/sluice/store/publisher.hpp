@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sluice/base/clock.hpp"
@@ -78,6 +79,10 @@ struct ring_stop {
 // The version that an activation is about: what it puts beside the one that is live, or that one. What goes on beside it is none of its matter.
 template <class Activation>
 [[nodiscard]] const std::string& subject_of(const Activation& of) { return of.kind == "canary" && of.canary ? of.canary->version : of.kind == "shadow" ? of.shadow : of.version; }
+
+// Whether an activation of that kind brings a version in, for everybody or beside what is live. The others take something away or go back, and ask nobody
+// whether they may: that a version was approved once is no consent to them.
+[[nodiscard]] inline bool brings_version_in(std::string_view kind) { return kind == "activate" || kind == "canary" || kind == "shadow" || kind == "promote"; }
 
 // The longest that a node which lost Redis may need to come back and report: longer than its longest back-off.
 inline constexpr milliseconds return_max{7000};
@@ -201,7 +206,8 @@ class publisher {
   [[nodiscard]] bool owes_approval(const std::string& version);
   // Whether a second key that counts has approved it after what is live now, for a publisher that asks for signatures.
   [[nodiscard]] bool approved(const std::string& version);
-  // Who signed the manifests that these activations are about beside their builders, in their order; whether it counts goes by the time of the activation.
+  // Who signed the manifests that these activations are about beside their builders, in their order, where they bring a version in; whether it counts goes by
+  // the time of the activation and by what it followed.
   [[nodiscard]] result<std::vector<second_keys>> approvals(const std::vector<head_record>& of);
   // Whether a manifest of it that has passed its gate waits for a second key: the one that it is live by, an emergency's, has one, and stays until then.
   [[nodiscard]] bool awaits_approval(const std::string& version);

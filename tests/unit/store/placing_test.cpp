@@ -58,6 +58,35 @@ TEST_F(demanding, what_a_manifest_says_holds_for_what_its_version_was_held_again
   EXPECT_EQ(taken(to, late), "ACK");
 }
 
+// A lead who agreed to one step agreed to no other.
+TEST_F(demanding, an_approval_is_of_one_step_and_the_version_owes_another_for_the_next) {
+  watched_agent node(c_);
+  node->start();
+  auto to = speaking();
+  const auto one = staged(to, "one", "");
+  ASSERT_EQ(taken(to, one), "ACK");
+  const auto weak = staged(to, "weak", one, true), strict = staged(to, "strict", one);
+  const auto told = to.approve(weak, lead_);
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->place, (approval_place{.ring = "test", .after = one}));
+  EXPECT_TRUE(to.approved(weak));
+  ASSERT_EQ(taken(to, strict), "ACK");
+  EXPECT_FALSE(to.approved(weak)) << "nobody agreed that it follows this one";
+  EXPECT_EQ(taken(to, weak), "NACK");
+  EXPECT_TRUE(node.until_event("refused", "no second key has approved it"));
+  EXPECT_EQ(node->status().version, strict);
+  ASSERT_EQ(taken(to, strict, "rollback"), "ACK");
+  // Held against what is live now, its manifest is another, and owes its own.
+  ASSERT_EQ(staged(to, "weak", strict, true), weak);
+  EXPECT_EQ(to.origin(weak)->against, strict);
+  EXPECT_EQ(taken(to, weak), "NACK");
+  ASSERT_EQ(taken(to, strict, "rollback"), "ACK");
+  ASSERT_TRUE(to.approve(weak, lead_));
+  EXPECT_EQ(taken(to, weak), "ACK");
+  EXPECT_TRUE(to.approvals(to.history(1).value()).value()[0].keys.at(0).counts);
+  EXPECT_TRUE(to.approvals(to.history(2).value()).value()[1].keys.empty()) << "a rollback asks nobody";
+}
+
 TEST_F(demanding, a_manifest_of_another_ring_says_nothing_here) {
   watched_agent node(c_);
   node->start();

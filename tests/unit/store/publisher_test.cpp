@@ -296,6 +296,19 @@ TEST_F(publishing, a_history_of_any_length_is_read) {
   EXPECT_EQ(to.history(2500)->size(), 2500U);
 }
 
+// Without keys a version that is live keeps its manifest as well, and the next one is as free as the first was.
+TEST_F(publishing, a_manifest_that_nobody_signed_is_never_held_for_a_signed_one) {
+  auto to = connect();
+  const auto from = [&](const std::string& commit) { return to.stage(bundle_of("one"), {.commit = commit, .gate_report = std::string(64, 'a'), .gate_verdict = "PASS"}).value(); };
+  const auto one = from("first");
+  ASSERT_TRUE(to.activate({.version = one, .actor = "", .note = ""}));
+  ASSERT_EQ(from("first"), one);
+  const auto two = to.stage(bundle_of("two")).value();
+  ASSERT_TRUE(to.activate({.version = two, .actor = "", .note = ""}));
+  ASSERT_EQ(from("second"), one);
+  EXPECT_EQ(to.origin(one)->commit, "second");
+}
+
 TEST_F(publishing, a_revoked_version_cannot_come_back) {
   auto to = connect();
   const auto one = to.stage(bundle_of("one")).value();

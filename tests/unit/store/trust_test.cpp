@@ -36,10 +36,12 @@ TEST(signatures, count_when_key_role_time_and_purpose_fit) {
   EXPECT_TRUE(check_signatures({}, {.payload = text.payload, .signatures = {}}, build_purpose, build_role, t, "it")) << "nobody asked for a signature";
 }
 
+const approval_place there{.ring = "test", .after = std::string(64, 'a')};
+
 TEST(signatures, beside_a_builders_are_told_by_name_and_whether_they_count) {
   const auto ci = signing_key::generate(), lead = signing_key::generate(), stranger = signing_key::generate();
   const auto built = sign_text(build_purpose, R"({"a":1})", ci);
-  const auto approved = countersign_text(approval_purpose, built, lead).value();
+  const auto approved = approve_text(built, there, lead).value();
   const auto t = now().wall;
   const auto approve_role = static_cast<unsigned>(key_role::approve);
   const trust whom{.keys = {trusted("ci", ci, build_role), trusted("lead", lead, approve_role)}, .required = true};
@@ -47,7 +49,7 @@ TEST(signatures, beside_a_builders_are_told_by_name_and_whether_they_count) {
   const auto one = second_signatures(whom, read_signed(approved).value(), t);
   ASSERT_EQ(one.size(), 1u);
   EXPECT_TRUE(one[0].counts && one[0].name == "lead" && one[0].key == crypto::key_id(lead.public_key()));
-  const auto two = second_signatures(whom, read_signed(countersign_text(approval_purpose, approved, stranger).value()).value(), t);
+  const auto two = second_signatures(whom, read_signed(approve_text(approved, there, stranger).value()).value(), t);
   ASSERT_EQ(two.size(), 2u);
   EXPECT_TRUE(!two[1].counts && two[1].doubt.contains("does not trust")) << two[1].doubt;
   const auto untold = second_signatures(std::nullopt, read_signed(approved).value(), t);
@@ -66,7 +68,7 @@ TEST(signatures, a_second_one_counts_where_nodes_would_count_it) {
   const auto t = now().wall;
   const auto approve_role = static_cast<unsigned>(key_role::approve);
   const auto second = [&](const trust& whom, const signing_key& builder) {
-    const auto text = read_signed(countersign_text(approval_purpose, sign_text(build_purpose, "{}", builder), lead).value()).value();
+    const auto text = read_signed(approve_text(sign_text(build_purpose, "{}", builder), there, lead).value()).value();
     const auto all = second_signatures(whom, text, t);
     EXPECT_EQ(all.size(), 1u);
     EXPECT_EQ(all.front().counts, check_approval(whom, text, t, "it").has_value());
@@ -184,14 +186,24 @@ TEST_F(trusting, a_signature_may_follow_a_version_that_was_staged_without) {
   ASSERT_EQ(signer.stage(bundle_of("one")).value(), version);
   ASSERT_TRUE(signer.activate({.version = version, .actor = "", .note = ""}));
   EXPECT_TRUE(node.until_version(version));
+  // Who knows whom nodes trust writes no head that none of them takes.
+  auto stranger = signing(signing_key::generate(), activate_);
+  const auto two = stranger.stage(bundle_of("two")).value();
+  auto told = signing(build_, activate_);
+  told.trust_only(strict().trust.keys);
+  const auto refused = told.activate({.version = two, .actor = "", .note = ""});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, errc::refused);
+  EXPECT_NE(refused.error().message.find("nothing was changed"), std::string::npos) << refused.error().message;
+  EXPECT_EQ(told.head()->version, version);
 }
 
 TEST(signatures, a_second_one_stands_beside_the_first_and_counts_once) {
   const auto build = signing_key::generate(), approve = signing_key::generate();
   const auto once = sign_text(build_purpose, R"({"a":1})", build);
-  const auto twice = countersign_text(approval_purpose, once, approve).value();
-  EXPECT_EQ(countersign_text(approval_purpose, twice, approve).value(), twice);
-  EXPECT_FALSE(countersign_text(approval_purpose, R"({"a":1})", approve)) << "there is none beside which it could stand";
+  const auto twice = approve_text(once, there, approve).value();
+  EXPECT_EQ(approve_text(twice, there, approve).value(), twice);
+  EXPECT_FALSE(approve_text(R"({"a":1})", there, approve)) << "there is none beside which it could stand";
   const auto t = now().wall;
   const auto text = read_signed(twice).value();
   const auto approve_role = static_cast<unsigned>(key_role::approve);
@@ -201,8 +213,49 @@ TEST(signatures, a_second_one_stands_beside_the_first_and_counts_once) {
   EXPECT_FALSE(check_approval(both, read_signed(once).value(), t, "it"));
   EXPECT_FALSE(check_approval({.keys = {trusted("ci", build, build_role), trusted("lead", approve, build_role)}, .required = true}, text, t, "it")) << "another role";
   // Who may do both is still one person.
-  const auto alone = countersign_text(approval_purpose, once, build).value();
+  const auto alone = approve_text(once, there, build).value();
   EXPECT_FALSE(check_approval({.keys = {trusted("all", build, build_role | approve_role)}, .required = true}, read_signed(alone).value(), t, "it"));
+}
+
+// What somebody agreed to is one step, and no other that the same version may be part of.
+TEST(signatures, an_approval_counts_where_it_was_given_and_says_where_that_is) {
+  const auto ci = signing_key::generate(), lead = signing_key::generate();
+  const auto t = now().wall;
+  const trust whom{.keys = {trusted("ci", ci, build_role), trusted("lead", lead, static_cast<unsigned>(key_role::approve))}, .required = true};
+  const auto once = approve_text(sign_text(build_purpose, "{}", ci), there, lead).value();
+  const auto text = read_signed(once).value();
+  EXPECT_EQ(text.signatures[1].place, there);
+  EXPECT_TRUE(check_approval(whom, text, t, "it", {.place = there}));
+  EXPECT_TRUE(check_approval(whom, text, t, "it")) << "who asks for no place takes any";
+  for (const auto& other : {approval_place{.ring = "staging", .after = there.after}, {.ring = "test", .after = std::string(64, 'b')}, {.ring = "test", .after = ""}}) {
+    const auto refused = check_approval(whom, text, t, "it", {.place = other});
+    ASSERT_FALSE(refused);
+    EXPECT_TRUE(refused.error().message.contains("one has approved it to follow version aaaaaaaaaaaa in ring 'test'")) << refused.error().message;
+    const auto told = second_signatures(whom, text, t, {.place = other});
+    EXPECT_TRUE(!told[0].counts && told[0].doubt == "approves it to follow version aaaaaaaaaaaa in ring 'test'") << told[0].doubt;
+    // Neither by what stands beside the signature.
+    auto moved = text;
+    moved.signatures[1].place = other;
+    EXPECT_FALSE(check_approval(whom, moved, t, "it", {.place = other}));
+    moved.signatures[1].place.reset();
+    EXPECT_FALSE(check_approval(whom, moved, t, "it"));
+    const auto both = read_signed(approve_text(once, other, lead).value()).value();
+    EXPECT_EQ(both.signatures.size(), 3u);
+    EXPECT_TRUE(check_approval(whom, both, t, "it", {.place = there}) && check_approval(whom, both, t, "it", {.place = other}));
+  }
+  EXPECT_FALSE(read_signed(approve_text(once, {.ring = "a\nb", .after = ""}, lead).value())) << "one that could be read in two ways";
+}
+
+// An older release named no place: it approved the comparison that the manifest is about.
+TEST(signatures, an_approval_without_a_place_counts_for_what_its_manifest_was_held_against) {
+  const auto ci = signing_key::generate(), lead = signing_key::generate();
+  const trust whom{.keys = {trusted("ci", ci, build_role), trusted("lead", lead, static_cast<unsigned>(key_role::approve))}, .required = true};
+  auto text = read_signed(sign_text(build_purpose, "{}", ci)).value();
+  text.signatures.push_back({.key_id = crypto::key_id(lead.public_key()), .value = lead.sign("sluice approval v1\n{}")});
+  const auto t = now().wall;
+  EXPECT_TRUE(check_approval(whom, text, t, "it"));
+  EXPECT_TRUE(check_approval(whom, text, t, "it", {.place = there, .placeless = true}));
+  EXPECT_FALSE(check_approval(whom, text, t, "it", {.place = there, .placeless = false}));
 }
 
 TEST_F(trusting, a_gate_that_is_demanded_must_stand_in_the_manifest) {

@@ -137,7 +137,7 @@ TEST_F(trusting, an_approval_is_of_the_version_that_was_named_and_of_what_somebo
   const auto one = to.stage(bundle_of("one"), {.gate_report = std::string(64, 'a'), .weaker = true}).value(), two = to.stage(bundle_of("two")).value();
   const auto told = to.approve(one, lead);
   ASSERT_TRUE(told) << told.error().message;
-  EXPECT_TRUE(told->weaker);
+  EXPECT_TRUE(told->how.weaker);
   ASSERT_TRUE(to.stage(bundle_of("three")));
   EXPECT_EQ(to.approve(version_of_text("three"), build_).error().code, errc::refused) << "who built it is no second person";
   // Redis hands out the manifest of another version under this one's name.
@@ -184,12 +184,30 @@ TEST_F(trusting, a_key_that_takes_harm_away_brings_no_version_in) {
   ASSERT_TRUE(to.activate({.version = version_of_text("one"), .kind = "abort", .actor = "", .note = ""}));
   EXPECT_TRUE(node.until_event("refused", "may only go on with version " + two.version.substr(0, 12)));
   EXPECT_EQ(node->status().version, two.version);
+  // Nor by the hand of somebody who may activate, and goes on with what he finds.
+  auto operations = signing(build_, activate_);
+  operations.trust_only(strict().trust.keys);
+  EXPECT_TRUE(operations.head()->doubt.contains("may only go on with version " + two.version.substr(0, 12))) << operations.head()->doubt;
+  EXPECT_FALSE(operations.vouched_head());
+  EXPECT_EQ(operations.last_vouched().value()->version, two.version) << "that is what the next push is held against";
+  for (const auto* kind : {"demote", "rearm", "promote", "canary"}) EXPECT_EQ(operations.activate({.version = version_of_text("one"), .kind = kind, .actor = "", .note = ""}).error().code, errc::refused) << kind;
+  EXPECT_EQ(operations.history(1)->at(0).doubt, operations.head()->doubt);
+  const auto again = operations.activate({.version = two.version, .actor = "", .note = ""}).value();
+  EXPECT_NE(again.passed_over, "");
+  ASSERT_EQ(answer(again.activation).state, "ACK");
   const canary_version share{.version = version_of_text("one"), .basis_points = 9'999, .salt = "s"};
   const auto with_canary = to.activate({.version = two.version, .kind = "demote", .actor = "", .note = "", .canary = share}).value();
   EXPECT_EQ(answer(with_canary.activation).state, "NACK") << "nor as a canary for nearly everybody";
+  EXPECT_FALSE(operations.vouched_head());
+  ASSERT_EQ(answer(operations.activate({.version = two.version, .actor = "", .note = ""}).value().activation).state, "ACK");
   const auto lawful = to.activate({.version = two.version, .kind = "demote", .actor = "", .note = "", .demoted = std::vector<rule_demotion>{{.version = two.version, .rule = "r", .why = "w"}}}).value();
   EXPECT_EQ(answer(lawful.activation).state, "ACK");
   EXPECT_EQ(node->status().demotions.size(), 1u);
+  EXPECT_TRUE(operations.vouched_head());
+  EXPECT_EQ(operations.history(1)->at(0).doubt, "");
+  // Without the entry that it goes on with nobody can tell what that was.
+  redis_->run({"XDEL", ring_keys("test").log(), policy::to_string(operations.history(2)->at(1).activation)});
+  EXPECT_FALSE(operations.vouched_head());
 }
 
 // The log is in Redis: what a node has taken from it, it keeps itself.
@@ -235,6 +253,7 @@ TEST_F(trusting, a_key_that_takes_harm_away_arms_nothing_and_may_act_as_often_as
   const auto without = to.activate({.version = one, .kind = "demote", .actor = "", .note = "", .demoted = std::vector<rule_demotion>{}}).value();
   EXPECT_EQ(answer(without.activation).state, "NACK");
   EXPECT_EQ(node->status().demotions.size(), 1u);
+  ASSERT_TRUE(operations.activate({.version = one, .kind = "activate", .actor = "", .note = "", .demoted = wild}));
   auto armed = to.activate({.version = one, .kind = "demote", .actor = "", .note = "", .demoted = wild, .rearm = true}).value();
   EXPECT_EQ(answer(armed.activation).state, "NACK");
   node.stop();
