@@ -40,6 +40,7 @@ int freeze(const ring_options& options, const std::string& why, const std::strin
     if (!done) return complain_ring(done.error()), 1;
     before = std::move(*done);
   }
+  if (!kept_by_replicas(*ring, lift ? "the end of the freeze" : "the freeze")) return 1;
   // Somebody else waits for the end of his own freeze, and one --lift ends both.
   if (!before.empty()) complain("the ring was frozen already: " + printable(before) + "; this reason takes the place of that one, and --lift ends both", "sluice history shows both; tell whoever froze it");
   if (json) std::cout << nlohmann::ordered_json{{"ok", true}, {"ring", options.ring}, {"frozen", !lift}, {"replaced", before}}.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';

@@ -1,8 +1,12 @@
 // sluice revoke and sluice unrevoke: what may never become live again.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
 
 #include "bundle_input.hpp"
 #include "ring_options.hpp"
@@ -16,14 +20,27 @@ struct revoke_options {
   std::string version, note, actor;
 };
 
+// Also one that Redis has not any more, or not yet again.
+std::optional<std::string> revoked_version(store::publisher& ring, const std::string& digits) {
+  const auto revoked = ring.revoked();
+  if (!revoked) return complain_ring(revoked.error()), std::nullopt;
+  std::vector<std::string> meant;
+  std::ranges::copy_if(*revoked, std::back_inserter(meant), [&](const std::string& each) { return digits.size() >= version_digits_min && each.starts_with(digits); });
+  if (meant.size() == 1) return meant.front();
+  if (meant.empty()) complain("no revoked version in this ring begins with '" + digits + "'", "sluice status lists what is revoked; give at least " + std::to_string(version_digits_min) + " digits");
+  else complain("more than one revoked version begins with '" + digits + "'", "give more digits");
+  return std::nullopt;
+}
+
 int revoke(const revoke_options& options, bool back, bool json) {
   auto ring = connect_ring(options.ring);
   if (!ring) return 1;
-  const auto version = staged_version(*ring, options.version);
+  const auto version = back ? revoked_version(*ring, options.version) : staged_version(*ring, options.version);
   if (!version) return 1;
   const auto actor = actor_name(options.actor);
   const auto done = back ? ring->unrevoke(*version, actor, options.note) : ring->revoke(*version, actor, options.note);
   if (!done) return complain_ring(done.error()), 1;
+  if (!kept_by_replicas(*ring, back ? "the end of the revocation" : "the revocation")) return 1;
   if (json) std::cout << nlohmann::ordered_json{{"ok", true}, {"version", *version}, {"revoked", !back}}.dump(2) << '\n';
   else std::cout << "version " << short_version(*version) << (back ? " may be activated again\n" : " will not be activated again\n");
   return 0;

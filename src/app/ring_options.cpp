@@ -296,6 +296,16 @@ void warn_about(const store::head_record& head) {
            "a failover to one that lacks it loses it, and the next push repairs that; see docs/redis.md");
 }
 
+bool kept_by_replicas(store::publisher& ring, const std::string& what) {
+  const auto done = ring.replicated_to();
+  if (!done && done.error().code == errc::refused) return true;  // a user who may not ask
+  if (!done) return complain(what + " may be lost: " + printable(done.error().message), "once Redis answers, sluice status says whether it is there; where it is not, do it again"), false;
+  if (done->have_it < done->replicas) {
+    complain("only " + std::to_string(done->have_it) + " of " + std::to_string(done->replicas) + " replicas of this Redis have " + what, "a failover to one that lacks it loses it: look then (sluice status), and do it again");
+  }
+  return true;
+}
+
 std::vector<std::string> canary_warnings(store::publisher& ring, const std::string& name, const store::head_record& head, const std::string& so) {
   if (!head.canary || head.canary->nodes.empty()) return {};
   const auto warn = [](const std::string& what, const std::string& advice) { return complain(what, advice), std::vector{what}; };

@@ -86,6 +86,8 @@ bool nothing_there(store::publisher& ring, const std::string& name);
 void warn_about(const store::head_record& head);
 // The part of it about what was revoked before Redis lost it.
 void warn_of_revoked_again(const store::head_record& head);
+// The same of a freeze or a revocation that was written, `what`. False: it is lost, and that was complained about.
+[[nodiscard]] bool kept_by_replicas(store::publisher& ring, const std::string& what);
 // Of a canary for nodes with a label that no living node has: the warning, which people have read on stderr then; `so`: what follows. Also where the
 // nodes cannot be asked.
 [[nodiscard]] std::vector<std::string> canary_warnings(store::publisher& ring, const std::string& name, const store::head_record& head, const std::string& so);

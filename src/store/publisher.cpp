@@ -231,6 +231,21 @@ result<bool> publisher::impl::was_written(const activation_record& r, const erro
   return there;
 }
 
+// Outside of the scripts, where it does not wait. A server that forbids WAIT is one whose replicas nobody can vouch for.
+std::size_t publisher::impl::wait_for(std::size_t replicas) {
+  if (replicas == 0) return 0;
+  const auto have = redis.command({"WAIT", std::to_string(replicas), replicas_wait_ms});
+  return have ? static_cast<std::size_t>(have->integer) : 0;
+}
+
+result<publisher::replicated> publisher::replicated_to() {
+  const auto there = impl_->replicates();
+  if (!there) return std::unexpected(there.error());
+  const replicated out{.replicas = there->replicas, .have_it = impl_->wait_for(there->replicas)};
+  if (impl_->still_master()) return out;
+  return fail(errc::conflict, "the server is not the master any more: what was written to it is lost");
+}
+
 publisher::publisher(std::unique_ptr<impl> made) : impl_(std::move(made)) {}
 publisher::publisher(publisher&&) noexcept = default;
 publisher::~publisher() = default;
@@ -348,11 +363,7 @@ result<head_record> publisher::activate(const activate_request& what) {
       head.replicas = seen.replicas;
       head.passed_over = seen.doubt;
       head.signed_by = signs_as();
-      // Outside of the script, where it does not wait. A server that forbids WAIT is one whose replicas nobody can vouch for.
-      if (seen.replicas > 0) {
-        const auto have = x.redis.command({"WAIT", std::to_string(seen.replicas), replicas_wait_ms});
-        head.replicas_have_it = have ? static_cast<std::size_t>(have->integer) : 0;
-      }
+      head.replicas_have_it = x.wait_for(seen.replicas);
       if (x.still_master() || i + 1 >= activate_tries) return head;
       if (auto again = x.reconnect(); !again) return std::unexpected(again.error());
       if (x.in_log(*r).value_or(false)) return head;

@@ -50,6 +50,8 @@ struct publisher::impl {
     std::size_t replicas = 0;
   };
   [[nodiscard]] result<replication> replicates();
+  // How many of them have what was written, after up to a second.
+  [[nodiscard]] std::size_t wait_for(std::size_t replicas);
   // Whoever has sent a heartbeat, the newest first, with its time in milliseconds since 1970: no more than that, however many names are in there.
   static constexpr std::size_t nodes_max = 10'000;
   [[nodiscard]] result<std::vector<std::pair<std::string, std::int64_t>>> heartbeats();

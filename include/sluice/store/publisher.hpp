@@ -197,6 +197,12 @@ class publisher {
   [[nodiscard]] result<void> revoke(const std::string& version, const std::string& actor, const std::string& note = {});
   [[nodiscard]] result<void> unrevoke(const std::string& version, const std::string& actor, const std::string& note = {});
   [[nodiscard]] result<std::vector<std::string>> revoked();
+  // How many replicas have what this publisher wrote, after up to a second, where the server has any: a failover to one that lacks it loses it.
+  // errc::conflict: the server is not the master any more, so that it is lost already.
+  struct replicated {
+    std::size_t replicas = 0, have_it = 0;
+  };
+  [[nodiscard]] result<replicated> replicated_to();
   // What was frozen and revoked, and taken back, newest first; 0: all of it. Nobody signs it, and nodes do not read it.
   [[nodiscard]] result<std::vector<ring_stop>> stops(std::size_t limit);
   // Versions that can be activated, newest first.
