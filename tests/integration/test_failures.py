@@ -172,6 +172,21 @@ def test_a_failover_by_hand_that_lost_the_tail_is_repaired_by_the_next_push(lab)
     assert all(g.state()["state"] == "FRESH" for g in nodes)
 
 
+def test_a_revocation_and_a_freeze_say_which_replicas_lack_them(lab):
+    master, replica = Server(lab), Server(lab)
+    replica.follow(master)
+    fleet = Fleet(lab, master.port)
+    fleet.push()
+    old = json.loads(fleet.run("status", "--json").stdout)["head"]["version"]
+    fleet.push("Ostwick Savings")
+    assert "replicas" not in fleet.run("revoke", old).stderr
+    replica.process.send_signal(signal.SIGSTOP)
+    for words in (["unrevoke", old], ["revoke", old], ["freeze", "--note", "w"], ["freeze", "--lift"]):
+        told = fleet.run(*words).stderr
+        assert "only 0 of 1 replicas of this Redis have" in told and "do it again" in told, (words, told)
+    replica.process.send_signal(signal.SIGCONT)
+
+
 def test_two_contents_under_one_number_are_told_apart_and_healed(lab):
     one, other = Server(lab), Server(lab)
     other.follow(one)

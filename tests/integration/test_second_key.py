@@ -333,3 +333,41 @@ def test_who_pushes_to_a_ring_that_was_lost_hears_what_is_lost_with_it(lab):
     assert "of which this Redis knows nothing any more" in r.stderr and "perhaps a freeze and what was revoked in the last moments with it" in r.stderr, r
     last = json.loads(fleet.run("history", "--json", *signed[2:]).stdout)[0]
     assert last["weaker"], last
+
+
+def test_an_approval_is_of_one_step_and_no_version_that_came_since_is_passed_by_it(lab):
+    redis, key, fleet, signed, node = ring(lab)
+    g = node(0)
+    now, trust = ["--wait", "1", "--timeout", "30s"], signed[2:]
+    fleet.run("push", write(lab.dir / "a", cases(), words=["needle", "thorn"]), *signed, *now)
+    first = g.state()["version"]
+    weak = json.loads(fleet.run("push", write(lab.dir / "weak", cases()), *signed, "--approved-by", "Ada Byron", "--no-activate", "--json").stdout)["version"]
+    told = fleet.run("approve", weak, "--key", key["lead"], *trust).stdout
+    assert f"to follow version {first[:12]} in ring it" in told, told
+    fleet.run("push", write(lab.dir / "b", cases(), words=["needle", "thorn", "rose"]), *signed, *now)
+    live = g.state()["version"]
+    r = fleet.run("activate", weak, *signed, check=False)
+    assert r.returncode == 1 and "it is weaker than version" in r.stderr and g.state()["version"] == live, r
+    # By the word of a second person: nodes want his key, and for this step.
+    r = fleet.run("activate", weak, *signed, "--approved-by", "Ada Byron", *now, check=False)
+    assert r.returncode == 1 and "no second key has approved it" in r.stdout + r.stderr and g.state()["version"] == live, r
+    fleet.run("rollback", "--to", live, *signed, *now)
+    assert "approved with key" not in fleet.run("history", "--limit", "1", *trust).stdout, "who goes back asks nobody"
+    told = json.loads(fleet.run("approve", weak, "--key", key["lead"], *trust, "--json").stdout)
+    assert told["after"] == live and told["ring"] == "it", told
+    r = fleet.run("activate", weak, *signed, *now)
+    assert "it is weaker than version" in r.stderr and g.state()["version"] == weak, r
+    assert "approved with key lead" in fleet.run("history", "--limit", "1", *trust).stdout
+
+
+def test_nothing_unsigned_takes_the_place_of_what_is_signed(lab):
+    redis, key, fleet, signed, node = ring(lab)
+    g = node(0)
+    fleet.run("push", write(lab.dir / "a", cases()), *signed, "--wait", "1")
+    head = redis("hget", redis.key("head"), "record")
+    for words in (["push", write(lab.dir / "b", cases(), words=["needle", "thorn"])], ["demote", "hide"], ["rollback"], ["activate", g.state()["version"]]):
+        r = fleet.run(*words, check=False)
+        assert r.returncode == 1 and "is signed with key" in r.stderr and "nothing was written" in r.stderr and "--unsigned" in r.stderr, r
+        assert redis("hget", redis.key("head"), "record") == head
+    fleet.run("demote", "hide", "--unsigned")
+    assert redis("hget", redis.key("head"), "record") != head, "nodes may want none any more"
