@@ -5,8 +5,11 @@
 #include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "sluice/base/foreign_json.hpp"
+#include "sluice/base/printable.hpp"
+#include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
 #include "sluice/store/directory.hpp"
 #include "stream_reader.hpp"
@@ -237,9 +240,14 @@ result<manifest> parse_manifest(const std::string& text) {
   if (!j.is_object() || !j.contains("files") || !j["files"].is_array() || j["files"].size() > load_limits{}.files_max) return bad();
   if (!j.contains("version") || !j["version"].is_string()) return bad();
   manifest out{.version = j["version"].get<std::string>(), .files = {}, .how = read_provenance(j), .signed_as = std::move(*opened)};
+  std::set<std::string> paths;
   for (const auto& f : j["files"]) {
     if (!f.is_object() || !f.contains("path") || !f["path"].is_string() || !f.contains("sha256") || !f["sha256"].is_string()) return bad();
-    out.files.push_back({f["path"].get<std::string>(), f["sha256"].get<std::string>()});
+    auto path = f["path"].get<std::string>();
+    const auto refused = [&](std::string_view why) { return fail(errc::integrity, "a manifest is damaged, in its file " + printable(clipped(path, 120)) + ": " + std::string(why)); };
+    if (const auto wrong = policy::wrong_with_path(path); !wrong.empty()) return refused(wrong);
+    if (!paths.insert(path).second) return refused("it is there twice");
+    out.files.push_back({std::move(path), f["sha256"].get<std::string>()});
   }
   return out;
 }
