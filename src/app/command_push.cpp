@@ -307,7 +307,7 @@ int push(const push_options& options, bool json) {
   if (!done && done.error().code == errc::conflict) complain_ring(done.error());
   if (!done) return 1;
   if (options.stage_only) {
-    if (json) std::cout << nlohmann::ordered_json{{"ok", true}, {"version", done->version}, {"activation", nullptr}, {"ring", options.ring.ring}}.dump(2) << '\n';
+    if (json) std::cout << nlohmann::ordered_json{{"ok", true}, {"version", done->version}, {"activation", nullptr}, {"ring", options.ring.ring}}.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
     else std::cout << "version " << short_version(done->version) << " is in ring " << options.ring.ring << " and not live; next: sluice activate " << short_version(done->version) << '\n';
     return 0;
   }
@@ -324,7 +324,7 @@ int push(const push_options& options, bool json) {
     const nlohmann::ordered_json out = {{"ok", waited.reached}, {"version", done->version}, {"activation", policy::to_string(waited.head.activation)}, {"ring", options.ring.ring}, {"unchanged", done->unchanged}, {"nodes", nodes}, {"warnings", warnings},
                                         {"gate", {{"verdict", rollout::to_string(done->gate.report.verdict)}, {"report", done->gate.report.digest}, {"skipped", rollout::skipped_checks(done->gate.report, done->gate.terms)}}},
                                         {"ms", {{"build", build_ms}, {"golden", done->golden_ms}, {"upload", done->upload_ms}, {"activate", done->activate_ms}, {"wait", wait_ms}}}};
-    std::cout << out.dump(2) << '\n';
+    std::cout << out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
   } else {
     std::cout << "took " << ms_since(begin) << " ms: build " << build_ms << ", gate " << done->golden_ms << ", upload " << done->upload_ms << ", activate " << done->activate_ms << ", wait " << wait_ms << "; gate report " << short_version(done->gate.report.digest) << '\n';
   }

@@ -64,7 +64,7 @@ void read_emergency(const json& from, provenance& out) {
 bool read_canary(const json& j, std::optional<canary_version>& out) {
   const auto at = j.find("canary");
   if (at == j.end() || at->is_null()) return true;
-  if (!at->is_object() || !member(*at, "version").is_string() || !member(*at, "basis_points").is_number_unsigned() || !member(*at, "salt").is_string() ||
+  if (!at->is_object() || !policy::is_version(word(*at, "version")) || !member(*at, "basis_points").is_number_unsigned() || !member(*at, "salt").is_string() ||
       (at->contains("nodes") && !(*at)["nodes"].is_string()) || (*at)["basis_points"].get<std::uint64_t>() > 10'000) {
     return false;
   }
@@ -80,6 +80,7 @@ bool read_beside(const json& j, beside& out) {
   if (other("shadow", [](const json& v) { return v.is_string(); }) || other("rearmed", [](const json& v) { return v.is_string(); })) return false;
   if (other("demoted", [](const json& v) { return v.is_array(); }) || other("rearmed_rules", [](const json& v) { return v.is_array(); })) return false;
   out.shadow = word(j, "shadow");
+  if (!out.shadow.empty() && !policy::is_version(out.shadow)) return false;
   const auto number = j.contains("rearmed") ? parse_activation(word(j, "rearmed")) : policy::activation{};
   if (!number) return false;
   out.rearmed = *number;
@@ -138,7 +139,7 @@ result<activation_record> parse_record(const std::string& text) {
     if (!digest.is_string()) return bad();
     r.manifests[version] = digest.get<std::string>();
   }
-  if (r.version.size() != 64) return bad();
+  if (!policy::is_version(r.version)) return bad();
   if (!read_beside(j, r.with)) return bad();
   r.text = text;
   r.signed_as = std::move(*opened);

@@ -29,5 +29,26 @@ TEST(manifest, one_whose_paths_are_not_plain_or_are_there_twice_is_damaged) {
   EXPECT_NE(twice.error().message.find("p.yaml: it is there twice"), std::string::npos) << twice.error().message;
 }
 
+TEST(record, one_that_names_no_version_is_damaged_also_beside_the_one_that_is_live) {
+  const std::string good(64, 'a');
+  const auto parses = [](const std::string& version, const std::optional<std::string>& canary, const std::string& shadow) {
+    activation_record r{.activation = {1, 1}, .ring = "r", .version = version, .kind = "activate", .actor = "", .note = "", .time = "", .previous = "", .replid = ""};
+    if (canary) r.with.canary = canary_version{.version = *canary, .basis_points = 500, .salt = "s", .nodes = {}};
+    r.with.shadow = shadow;
+    return parse_record(to_json(r)).has_value();
+  };
+  EXPECT_TRUE(parses(good, {}, ""));
+  EXPECT_TRUE(parses(good, std::string(64, '0'), std::string(64, 'f')));
+  std::string umlauts;
+  while (umlauts.size() < 64) umlauts += "ü";
+  for (const std::string& bad : {std::string(63, 'a'), std::string(65, 'a'), std::string(64, 'A'), std::string(64, '\n'), std::string(62, 'a') + "ü", umlauts, std::string("../") + std::string(61, 'a')}) {
+    EXPECT_FALSE(parses(bad, {}, "")) << bad;
+    EXPECT_FALSE(parses(good, bad, "")) << bad;
+    EXPECT_FALSE(parses(good, {}, bad)) << bad;
+  }
+  EXPECT_FALSE(parses("", {}, ""));
+  EXPECT_FALSE(parses(good, "", ""));
+}
+
 }  // namespace
 }  // namespace sluice::store
