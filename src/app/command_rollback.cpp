@@ -33,34 +33,44 @@ result<bool> was_taken(store::publisher& ring, const store::head_record& entry) 
   return !n.refused_by_all() || n.gone_taken > 0;
 }
 
-// Why nothing goes back to it; "" when something may. A version that every node refused was never live, whatever the log says of it.
-result<std::string> no_way_back(store::publisher& ring, const std::vector<store::head_record>& history, const std::vector<std::string>& revoked, const std::string& version) {
-  if (std::ranges::find(revoked, version) != revoked.end()) return "it is revoked; sluice unrevoke takes that back";
-  std::string refused;
+// The entry by which it goes back to a version, or why it does not.
+struct way_back {
+  std::optional<store::head_record> entry = {};
+  std::string why = {};
+};
+
+// By `named` where some node took it, else by the newest entry of its version that one took: the manifest of an entry is what nodes look at, and one that
+// every node refused they refuse again, whatever they thought of the version under another.
+result<way_back> way_back_to(store::publisher& ring, const std::vector<store::head_record>& history, const std::vector<std::string>& revoked, const store::head_record& named) {
+  if (std::ranges::find(revoked, named.version) != revoked.end()) return way_back{.why = "it is revoked; sluice unrevoke takes that back"};
+  std::vector<const store::head_record*> entries = {&named};
   for (const auto& e : history) {
-    if (e.version != version) continue;
-    const auto taken = was_taken(ring, e);
-    if (!taken) return std::unexpected(taken.error());
-    if (*taken) return "";
-    refused = "every node refused it, as " + policy::to_string(e.activation);
+    if (e.version == named.version && &e != &named) entries.push_back(&e);
   }
-  return refused;
+  for (const auto* e : entries) {
+    const auto taken = was_taken(ring, *e);
+    if (!taken) return std::unexpected(taken.error());
+    if (*taken) return way_back{.entry = *e};
+  }
+  return way_back{.why = "every node refused it, as " + policy::to_string(entries.back()->activation)};
 }
 
-// The entry to go back to: the newest that `to` names by its first digits or by an activation, or the newest whose version is not live, was live
-// and is not revoked. Nothing: there is none, or it was complained about.
+// The entry to go back to: of the version that `to` names by its first digits or by an activation, or of the newest that is not live, was live and is not
+// revoked. Nothing: there is none, or it was complained about.
 result<std::optional<store::head_record>> choose(store::publisher& ring, const std::vector<store::head_record>& history, const std::string& to) {
   const auto revoked = ring.revoked();
   if (!revoked) return std::unexpected(revoked.error());
   std::set<std::string> skipped;
   for (const auto& e : history) {
-    const bool named = to.empty() ? e.version != history.front().version : e.version.starts_with(to) || policy::to_string(e.activation) == to;
+    const bool is_live = e.version == history.front().version;
+    const bool named = to.empty() ? !is_live : e.version.starts_with(to) || policy::to_string(e.activation) == to;
     if (!named || skipped.contains(e.version)) continue;
-    const auto why = e.version == history.front().version ? result<std::string>("") : no_way_back(ring, history, *revoked, e.version);
-    if (!why) return std::unexpected(why.error());
-    if (why->empty()) return e;
+    auto way = way_back_to(ring, history, *revoked, e);
+    if (!way) return std::unexpected(way.error());
+    if (way->entry) return std::move(way->entry);
+    if (is_live) return e;  // once more what is live, for whoever names it
     skipped.insert(e.version);
-    complain("version " + short_version(e.version) + " is passed over: " + *why, "see: sluice history; sluice activate makes it live where its manifest and its approval let it");
+    complain("version " + short_version(e.version) + " is passed over: " + way->why, "see: sluice history; sluice activate makes it live where its manifest and its approval let it");
   }
   return std::nullopt;
 }
