@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
@@ -12,6 +13,7 @@
 #include "node_wait.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/base/printable.hpp"
 
 namespace sluice::app {
@@ -109,6 +111,14 @@ bool revoke_left(store::publisher& ring, const rollback_options& options, const 
   return true;
 }
 
+// The end of it for machines. `revoked`: whether what was left is; none: nobody asked for that, or nothing was left.
+void print_outcome(const wait_outcome& waited, const std::string& version, std::optional<bool> revoked, const std::vector<std::string>& warnings) {
+  nlohmann::ordered_json out = {{"ok", waited.reached && revoked.value_or(true)}, {"version", version}, {"activation", policy::to_string(waited.head.activation)}, {"revoked", nullptr},
+                                {"nodes", parse_bounded<nlohmann::ordered_json>(answers_json(waited))}, {"warnings", warnings}};
+  if (revoked) out["revoked"] = *revoked;
+  std::cout << out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+}
+
 int rollback(const rollback_options& options, bool json) {
   auto ring = connect_ring(options.ring);
   if (!ring || !sign_ring(*ring, options.signing, {.activate = activating})) return 1;
@@ -139,9 +149,11 @@ int rollback(const rollback_options& options, bool json) {
   warn_about(*head);
   const auto ended = live ? ended_by(*ring, *live, *head) : std::vector<std::string>{};
   const auto& left = history->front().version;
-  const bool revoked = !options.revoke || left == *version || revoke_left(*ring, options, left, *head, json);
-  const int waited = wait_and_tell(*ring, options.ring.ring, *version, *head, options.wait, json, ended);
-  return revoked ? waited : 1;
+  std::optional<bool> revoked;
+  if (options.revoke && left != *version) revoked = revoke_left(*ring, options, left, *head, json);
+  const auto waited = wait_for_nodes(*ring, options.ring.ring, *head, options.wait, json);
+  if (json) print_outcome(waited, *version, revoked, ended);
+  return waited.reached && revoked.value_or(true) ? 0 : 1;
 }
 
 }  // namespace

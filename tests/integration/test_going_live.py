@@ -143,6 +143,26 @@ def test_a_rollback_takes_the_manifest_that_a_node_took(lab):
         assert (last()["activation"], last()["version"], last()["commit"]) == (number, version, "a" * 40), last()
 
 
+def test_a_rollback_that_revoked_nothing_is_not_told_as_one_that_did(lab):
+    redis = Server(lab)
+    it = Fleet(lab, redis.port)
+    pushed = lambda *words: json.loads(it.push(*words, name=f"b{len(words)}", more=["--json", "--again"]).stdout)["version"]
+    first, second = pushed(), pushed("Ostwick Savings")
+    back = lambda *more: (lambda r: (r.returncode, json.loads(r.stdout)))(it.run("rollback", "--json", *more, check=False))
+    code, told = back()
+    assert (code, told["ok"], told["revoked"], told["version"]) == (0, True, None, first), told
+    pushed("Ostwick Savings")
+    says(redis, "1-5", "NACK", first)  # to the rollback that comes next
+    code, told = back("--revoke")
+    assert (code, told["ok"], told["revoked"], told["activation"]) == (1, False, False, "1-5"), told
+    assert redis("smembers", redis.key("revoked")) == "", told
+    pushed("Ostwick Savings")
+    says(redis, "1-7", "ACK", first)
+    code, told = back("--revoke")
+    assert (code, told["ok"], told["revoked"], told["activation"]) == (0, True, True, "1-7"), told
+    assert redis("smembers", redis.key("revoked")) == second
+
+
 def test_a_freeze_and_a_revocation_stop_what_they_name(lab):
     port, up, source, make = fleet(lab)
     lab.redis(port)
