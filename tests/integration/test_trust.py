@@ -451,6 +451,12 @@ def test_the_history_says_from_which_commit(lab):
     again = fleet.run("push", folder, "--again", "--commit", "f" * 40)
     assert f"was published before from commit {git('rev-parse', 'HEAD')}" in again.stderr, again
     assert json.loads(fleet.run("history", "--json").stdout)[0]["commit"] == git("rev-parse", "HEAD") + "-dirty", "that of its manifest"
+    # What git ignores is part of the bundle all the same.
+    git("checkout", "-q", ".")
+    (folder / ".git" / "info" / "exclude").write_text("local.yaml\n")
+    (folder / "local.yaml").write_text("apiVersion: sluice/v1\nkind: List\nmetadata: {name: spare, owner: it}\nitems: [spare]\n")
+    fleet.run("push", folder)
+    assert json.loads(fleet.run("history", "--json").stdout)[0]["commit"] == git("rev-parse", "HEAD") + "-dirty", "nobody committed it"
 
 
 def raw(redis, *words):
