@@ -42,7 +42,7 @@ void tell(nlohmann::ordered_json facts, const std::string& version, const approv
   const auto key = crypto::key_id(by.key.public_key());
   if (json) {
     facts.update({{"version", version}, {"key", key}, {"weaker", how.weaker}, {"commit", how.commit}, {"gate_report", how.gate_report}});
-    std::cout << facts.dump(2) << '\n';
+    std::cout << facts.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
   } else {
     std::cout << "version " << short_version(version) << " is approved with key " << key << (how.weaker ? "" : "; its manifest does not say that it is weaker") << "; next: " << next << '\n';
   }

@@ -170,7 +170,7 @@ int history(const ring_options& options, const std::string& trust_file, std::siz
   if (json) {
     auto out = nlohmann::ordered_json::array();
     in_order(*entries, *stops, limit, [&](std::size_t i, const auto& about) { out.push_back(tree_of((*entries)[i], about, verified, (*facts)[i])); }, [&](const auto& s) { out.push_back(tree_of(s)); });
-    std::cout << out.dump(2) << '\n';
+    std::cout << out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
     return 0;
   }
   std::vector<std::vector<std::string>> rows = {{"activation", "version", "kind", "time", "who", "key", "commit", "gate report", "nodes", "why"}};

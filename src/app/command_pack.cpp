@@ -51,8 +51,10 @@ std::optional<served> read_served(const pack_options& o, const std::optional<sto
 int pack(const pack_options& o, bool json) {
   if (refused_as_own_approval(actor_name(o.actor), o.gate.approved_by, "nothing was written")) return 1;
   auto compiler = make_bundle_compiler();
+  const auto checked_out = o.commit.empty() ? checkout_of(o.bundle) : checkout{};
   const auto input = need_bundle(o.bundle, "", compiler, held_against::harmless_texts);
   if (!input) return 1;
+  const auto commit = o.commit.empty() ? commit_of(o.bundle, checked_out, input->source) : o.commit;
   auto keys = read_signing_keys(o.signing);
   if (!keys || !keys_count(o.signing, *keys, {.build = static_cast<unsigned>(store::key_role::build), .activate = activating})) return 1;
   const auto whom = trusted_by(o.signing, *keys);
@@ -81,7 +83,7 @@ int pack(const pack_options& o, bool json) {
   if (how.activation <= before->activation) return complain("--activation " + policy::to_string(how.activation) + " does not follow " + policy::to_string(before->activation), "nodes only go forward"), 2;
   // Without what is served nobody can tell; a first one has nothing to be weaker than.
   const bool weaker = before->bundle ? before->owes_approval || rollout::weaker(before->bundle->report.bundle, input->report.bundle) : how.activation != policy::activation{1, 1};
-  how.how = provenance_of(*gate, o.gate, o.commit.empty() ? commit_of(o.bundle) : o.commit, weaker, o.ring, before->bundle ? policy::version_of(before->bundle->source) : std::string());
+  how.how = provenance_of(*gate, o.gate, commit, weaker, o.ring, before->bundle ? policy::version_of(before->bundle->source) : std::string());
   const auto bytes = store::sealed_archive(input->source, how, keys->build, keys->activate);
   if (!bytes) return complain(bytes.error().message), 1;
   if (const auto written = replace_file(o.out, *bytes); !written) return complain(written.error().message), 1;

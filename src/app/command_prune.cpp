@@ -25,7 +25,7 @@ int prune(const prune_options& options, bool json) {
   const auto gone = ring->prune(now().wall - *age, options.look_only);
   if (!gone) return complain_ring(gone.error()), 1;
   if (json) {
-    std::cout << nlohmann::ordered_json{{"versions", gone->versions}, {"files", gone->files}, {"done", !options.look_only}, {"kept", gone->kept}}.dump(2) << '\n';
+    std::cout << nlohmann::ordered_json{{"versions", gone->versions}, {"files", gone->files}, {"done", !options.look_only}, {"kept", gone->kept}}.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
     return 0;
   }
   for (const auto& version : gone->versions) std::cout << "version " << short_version(version) << '\n';

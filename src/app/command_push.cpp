@@ -259,14 +259,14 @@ bool waits_for_second_key(store::publisher& ring, const std::string& version, co
 
 // Once. errc::conflict: another publisher was faster, and what passed its gate was held against what is live no more. Other failures are
 // complained about and give an error without words.
-result<pushed> push_once(const push_options& options, store::publisher& ring, const bundle_input& input, bundle_compiler& compiler) {
+result<pushed> push_once(const push_options& options, store::publisher& ring, const bundle_input& input, const std::string& commit, bundle_compiler& compiler) {
   const auto said = [] { return fail(errc::refused, ""); };
   auto mark = mono_now();
   const auto with = compare(input, ring, compiler, options.gate.emergency);
   if (!with) return said();
   auto gate = pass_gate(input, options, *with, compiler);
   if (!gate) return said();
-  auto how = provenance_of(*gate, options.gate, options.commit.empty() ? commit_of(options.bundle) : options.commit, with->weaker, options.ring.ring, with->version);
+  auto how = provenance_of(*gate, options.gate, commit, with->weaker, options.ring.ring, with->version);
   if (with->version == policy::version_of(input.source)) held_as_before(ring, how);
   if (with->other_golden) complain("its golden sets are not those that it is live with, and those stay: what is live is not changed without an activation of another version", "they come with the next one");
   pushed out{.gate = std::move(*gate), .golden_ms = ms_since(mark)};
@@ -309,21 +309,23 @@ int push(const push_options& options, bool json) {
   if (refused_as_own_approval(actor_name(options.actor), options.gate.approved_by, "nothing was uploaded")) return 1;
   const auto begin = mono_now();
   auto compiler = make_bundle_compiler();
+  const auto before = options.commit.empty() ? checkout_of(options.bundle) : checkout{};
   const auto input = need_bundle(options.bundle, "", compiler, held_against::harmless_texts);
   if (!input) return 1;
+  const auto commit = options.commit.empty() ? commit_of(options.bundle, before, input->source) : options.commit;
   const auto build_ms = ms_since(begin);
   auto ring = connect_ring(options.ring);
   if (!ring || !sign_ring(*ring, options.signing, {.build = static_cast<unsigned>(store::key_role::build), .activate = options.stage_only ? 0 : activating})) return 1;
   if (refused_as_revoked(*ring, policy::version_of(input->source), "nothing was uploaded")) return 1;
-  auto done = push_once(options, *ring, *input, compiler);
+  auto done = push_once(options, *ring, *input, commit, compiler);
   for (int i = 1; i < push_tries && !done && done.error().code == errc::conflict; ++i) {
     complain("another publisher was faster, so this bundle is held against what that one has activated");
-    done = push_once(options, *ring, *input, compiler);
+    done = push_once(options, *ring, *input, commit, compiler);
   }
   if (!done && done.error().code == errc::conflict) complain_ring(done.error());
   if (!done) return 1;
   if (options.stage_only) {
-    if (json) std::cout << nlohmann::ordered_json{{"ok", true}, {"version", done->version}, {"activation", nullptr}, {"ring", options.ring.ring}}.dump(2) << '\n';
+    if (json) std::cout << nlohmann::ordered_json{{"ok", true}, {"version", done->version}, {"activation", nullptr}, {"ring", options.ring.ring}}.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
     else std::cout << "version " << short_version(done->version) << " is in ring " << options.ring.ring << " and not live; next: sluice activate " << short_version(done->version) << '\n';
     return 0;
   }
@@ -340,7 +342,7 @@ int push(const push_options& options, bool json) {
     const nlohmann::ordered_json out = {{"ok", waited.reached}, {"version", done->version}, {"activation", policy::to_string(waited.head.activation)}, {"ring", options.ring.ring}, {"unchanged", done->unchanged}, {"nodes", nodes}, {"warnings", warnings},
                                         {"gate", {{"verdict", rollout::to_string(done->gate.report.verdict)}, {"report", done->gate.report.digest}, {"skipped", rollout::skipped_checks(done->gate.report, done->gate.terms)}}},
                                         {"ms", {{"build", build_ms}, {"golden", done->golden_ms}, {"upload", done->upload_ms}, {"activate", done->activate_ms}, {"wait", wait_ms}}}};
-    std::cout << out.dump(2) << '\n';
+    std::cout << out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
   } else {
     std::cout << "took " << ms_since(begin) << " ms: build " << build_ms << ", gate " << done->golden_ms << ", upload " << done->upload_ms << ", activate " << done->activate_ms << ", wait " << wait_ms << "; gate report " << short_version(done->gate.report.digest) << '\n';
   }

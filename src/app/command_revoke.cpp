@@ -41,7 +41,7 @@ int revoke(const revoke_options& options, bool back, bool json) {
   const auto done = back ? ring->unrevoke(*version, actor, options.note) : ring->revoke(*version, actor, options.note);
   if (!done) return complain_ring(done.error()), 1;
   if (!kept_by_replicas(*ring, back ? "the end of the revocation" : "the revocation")) return 1;
-  if (json) std::cout << nlohmann::ordered_json{{"ok", true}, {"version", *version}, {"revoked", !back}}.dump(2) << '\n';
+  if (json) std::cout << nlohmann::ordered_json{{"ok", true}, {"version", *version}, {"revoked", !back}}.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
   else std::cout << "version " << short_version(*version) << (back ? " may be activated again\n" : " will not be activated again\n");
   return 0;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
@@ -12,6 +13,7 @@
 #include "node_wait.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/base/printable.hpp"
 
 namespace sluice::app {
@@ -33,34 +35,45 @@ result<bool> was_taken(store::publisher& ring, const store::head_record& entry) 
   return !n.refused_by_all() || n.gone_taken > 0;
 }
 
-// Why nothing goes back to it; "" when something may. A version that every node refused was never live, whatever the log says of it.
-result<std::string> no_way_back(store::publisher& ring, const std::vector<store::head_record>& history, const std::vector<std::string>& revoked, const std::string& version) {
-  if (std::ranges::find(revoked, version) != revoked.end()) return "it is revoked; sluice unrevoke takes that back";
-  std::string refused;
+// The entry by which it goes back to a version, or why it does not.
+struct way_back {
+  std::optional<store::head_record> entry = {};
+  std::string why = {};
+  bool revoked = false;
+};
+
+// By `named` where some node took it, else by the newest entry of its version that one took: the manifest of an entry is what nodes look at, and one that
+// every node refused they refuse again, whatever they thought of the version under another.
+result<way_back> way_back_to(store::publisher& ring, const std::vector<store::head_record>& history, const std::vector<std::string>& revoked, const store::head_record& named) {
+  if (std::ranges::find(revoked, named.version) != revoked.end()) return way_back{.why = "it is revoked; sluice unrevoke takes that back", .revoked = true};
+  std::vector<const store::head_record*> entries = {&named};
   for (const auto& e : history) {
-    if (e.version != version) continue;
-    const auto taken = was_taken(ring, e);
-    if (!taken) return std::unexpected(taken.error());
-    if (*taken) return "";
-    refused = "every node refused it, as " + policy::to_string(e.activation);
+    if (e.version == named.version && &e != &named) entries.push_back(&e);
   }
-  return refused;
+  for (const auto* e : entries) {
+    const auto taken = was_taken(ring, *e);
+    if (!taken) return std::unexpected(taken.error());
+    if (*taken) return way_back{.entry = *e};
+  }
+  return way_back{.why = "every node refused it, as " + policy::to_string(entries.back()->activation)};
 }
 
-// The entry to go back to: the newest that `to` names by its first digits or by an activation, or the newest whose version is not live, was live
-// and is not revoked. Nothing: there is none, or it was complained about.
+// The entry to go back to: of the version that `to` names by its first digits or by an activation, or of the newest that is not live, was live and is not
+// revoked. Nothing: there is none, or it was complained about.
 result<std::optional<store::head_record>> choose(store::publisher& ring, const std::vector<store::head_record>& history, const std::string& to) {
   const auto revoked = ring.revoked();
   if (!revoked) return std::unexpected(revoked.error());
   std::set<std::string> skipped;
   for (const auto& e : history) {
-    const bool named = to.empty() ? e.version != history.front().version : e.version.starts_with(to) || policy::to_string(e.activation) == to;
+    const bool is_live = e.version == history.front().version;
+    const bool named = to.empty() ? !is_live : e.version.starts_with(to) || policy::to_string(e.activation) == to;
     if (!named || skipped.contains(e.version)) continue;
-    const auto why = e.version == history.front().version ? result<std::string>("") : no_way_back(ring, history, *revoked, e.version);
-    if (!why) return std::unexpected(why.error());
-    if (why->empty()) return e;
+    auto way = way_back_to(ring, history, *revoked, e);
+    if (!way) return std::unexpected(way.error());
+    if (way->entry) return std::move(way->entry);
+    if (is_live) return e;  // once more what is live, for whoever names it
     skipped.insert(e.version);
-    complain("version " + short_version(e.version) + " is passed over: " + *why, "see: sluice history; sluice activate makes it live where its manifest and its approval let it");
+    complain("version " + short_version(e.version) + " is passed over: " + way->why, way->revoked ? "see: sluice history" : "see: sluice history; sluice activate makes it live where its manifest and its approval let it");
   }
   return std::nullopt;
 }
@@ -99,6 +112,14 @@ bool revoke_left(store::publisher& ring, const rollback_options& options, const 
   return true;
 }
 
+// The end of it for machines. `revoked`: whether what was left is; none: nobody asked for that, or nothing was left.
+void print_outcome(const wait_outcome& waited, const std::string& version, std::optional<bool> revoked, const std::vector<std::string>& warnings) {
+  nlohmann::ordered_json out = {{"ok", waited.reached && revoked.value_or(true)}, {"version", version}, {"activation", policy::to_string(waited.head.activation)}, {"revoked", nullptr},
+                                {"nodes", parse_bounded<nlohmann::ordered_json>(answers_json(waited))}, {"warnings", warnings}};
+  if (revoked) out["revoked"] = *revoked;
+  std::cout << out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+}
+
 int rollback(const rollback_options& options, bool json) {
   auto ring = connect_ring(options.ring);
   if (!ring || !sign_ring(*ring, options.signing, {.activate = activating})) return 1;
@@ -110,7 +131,7 @@ int rollback(const rollback_options& options, bool json) {
   const auto written = std::erase_if(*history, [](const store::head_record& e) { return !e.doubt.empty(); });
   if (written > 0) complain(std::to_string(written) + " activations of the history are passed over: they are damaged, or no key that counts here has signed them", "--trust FILE (or SLUICE_TRUST) names those that do");
   if (history->empty() && written > 0) return complain("there is no version to go back to", "see: sluice history; sluice activate VERSION"), 1;
-  if (history->empty()) return complain("nothing was ever activated in ring '" + options.ring.ring + "'", "is --ring the fleet's name?"), 1;
+  if (history->empty()) return (void)nothing_there(*ring, options.ring.ring), 1;
   if (repeats(*history, options.to)) return 1;
   if (!options.to.empty() && !options.to.contains('-') && options.to.size() < version_digits_min) {
     return complain("--to '" + options.to + "' is too short for a version", "give at least its first " + std::to_string(version_digits_min) + " digits, or its activation, as 1-17"), 1;
@@ -118,20 +139,27 @@ int rollback(const rollback_options& options, bool json) {
   const auto to = choose(*ring, *history, options.to);
   if (!to) return complain_ring(to.error()), 1;
   if (!*to) {
-    complain(options.to.empty() ? "there is no older version to go back to" : "no version that was ever live begins with " + options.to,
+    const bool known = std::ranges::any_of(*history, [&](const store::head_record& e) { return e.version.starts_with(options.to) || policy::to_string(e.activation) == options.to; });
+    complain(options.to.empty() ? "there is no older version to go back to" : known ? "nothing goes back to " + options.to + ", so nothing was changed" : "no version that was ever live begins with " + options.to,
              "see: sluice history");
     return 1;
   }
   const auto* version = &(*to)->version;
+  if (options.revoke && *version == history->front().version) {
+    complain("version " + short_version(*version) + " is live already: nothing is left by this, and so nothing is revoked or changed", "to forbid another one: sluice revoke VERSION");
+    return 1;
+  }
   const auto head = ring->activate({.version = *version, .kind = "rollback", .actor = actor_name(options.actor), .note = options.note, .manifest = (*to)->manifest, .only_after = live ? live->activation : policy::activation{}});
   if (!head) return complain_ring(head.error()), 1;
   if (!json) std::cout << "from " << short_version(history->front().version) << " back to version " << short_version(*version) << ", active as " << policy::to_string(head->activation) << '\n' << std::flush;
   warn_about(*head);
   const auto ended = live ? ended_by(*ring, *live, *head) : std::vector<std::string>{};
   const auto& left = history->front().version;
-  const bool revoked = !options.revoke || left == *version || revoke_left(*ring, options, left, *head, json);
-  const int waited = wait_and_tell(*ring, options.ring.ring, *version, *head, options.wait, json, ended);
-  return revoked ? waited : 1;
+  std::optional<bool> revoked;
+  if (options.revoke && left != *version) revoked = revoke_left(*ring, options, left, *head, json);
+  const auto waited = wait_for_nodes(*ring, options.ring.ring, *head, options.wait, json);
+  if (json) print_outcome(waited, *version, revoked, ended);
+  return waited.reached && revoked.value_or(true) ? 0 : 1;
 }
 
 }  // namespace

@@ -6,9 +6,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "sluice/base/strings.hpp"
@@ -16,9 +19,10 @@
 extern char** environ;
 
 namespace sluice::app {
+namespace fs = std::filesystem;
 namespace {
 
-constexpr std::size_t output_bytes_max = 1u << 20;
+constexpr std::size_t output_bytes_max = 8u << 20;  // the paths of a large checkout; what is cut off is not known
 
 // What a program prints; nothing when it cannot run, or ends with anything but 0.
 std::optional<std::string> printed_by(std::vector<std::string> words) {
@@ -49,13 +53,52 @@ std::optional<std::string> printed_by(std::vector<std::string> words) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? std::optional(std::move(out)) : std::nullopt;
 }
 
+// The paths that git knows below `folder`, relative to it; of a checkout in this one, too.
+std::optional<std::set<std::string, std::less<>>> known_to_git(const std::string& folder) {
+  const auto listed = printed_by({"git", "-C", folder, "ls-files", "-z", "--recurse-submodules", "--", "."});
+  if (!listed) return std::nullopt;
+  std::set<std::string, std::less<>> out;
+  for (std::size_t at = 0; at < listed->size();) {
+    const auto end = std::min(listed->find('\0', at), listed->size());
+    out.insert(listed->substr(at, end - at));
+    at = end + 1;
+  }
+  return out;
+}
+
+// As a file, or below a link: of a folder that is one git knows no more than that it is there.
+bool is_known(const std::set<std::string, std::less<>>& known, std::string_view path) {
+  for (; !path.empty(); path = path.substr(0, path.contains('/') ? path.rfind('/') : 0)) {
+    if (known.contains(path)) return true;
+  }
+  return false;
+}
+
+// What a bundle reads git may ignore, and so not tell as changed. Where a link leads on the way is asked, too.
+bool all_known(const std::string& folder, const policy::bundle_source& read) {
+  const auto known = known_to_git(folder);
+  std::error_code why;
+  const auto root = fs::canonical(folder, why);
+  return known && !why && std::ranges::all_of(read.files, [&](const policy::source_file& f) {
+    const auto real = fs::canonical(root / f.path, why);
+    return !why && is_known(*known, f.path) && is_known(*known, real.lexically_relative(root).string());
+  });
+}
+
 }  // namespace
 
-std::string commit_of(const std::string& folder) {
+checkout checkout_of(const std::string& folder) {
   const auto head = printed_by({"git", "-C", folder, "rev-parse", "HEAD"});
   if (!head) return {};
   const auto changed = printed_by({"git", "-C", folder, "status", "--porcelain", "--", "."});
-  return std::string(trim(*head)) + (changed && changed->empty() ? "" : "-dirty");
+  return {.head = std::string(trim(*head)), .clean = changed && changed->empty()};
+}
+
+std::string commit_of(const std::string& folder, const checkout& before, const policy::bundle_source& read) {
+  const auto is = checkout_of(folder);
+  if (is.head.empty()) return {};
+  const bool as_committed = is.clean && before.clean && is.head == before.head && all_known(folder, read);
+  return is.head + (as_committed ? "" : "-dirty");
 }
 
 }  // namespace sluice::app

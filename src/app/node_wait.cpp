@@ -306,7 +306,7 @@ wait_outcome wait_for_nodes(store::publisher& ring, const std::string& name, con
 
 int wait_and_tell(store::publisher& ring, const std::string& name, const std::string& version, const store::head_record& head, const wait_options& options, bool json, const std::vector<std::string>& warnings) {
   const auto waited = wait_for_nodes(ring, name, head, options, json);
-  if (json) std::cout << nlohmann::ordered_json{{"ok", waited.reached}, {"version", version}, {"activation", policy::to_string(waited.head.activation)}, {"nodes", parse_bounded<nlohmann::ordered_json>(answers_json(waited))}, {"warnings", warnings}}.dump(2) << '\n';
+  if (json) std::cout << nlohmann::ordered_json{{"ok", waited.reached}, {"version", version}, {"activation", policy::to_string(waited.head.activation)}, {"nodes", parse_bounded<nlohmann::ordered_json>(answers_json(waited))}, {"warnings", warnings}}.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
   return waited.reached ? 0 : 1;
 }
 

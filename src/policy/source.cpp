@@ -1,6 +1,8 @@
 // Which files of a bundle count, and the digests that name it.
 #include "sluice/policy/source.hpp"
 
+#include <algorithm>
+
 #include "sluice/crypto/digest.hpp"
 
 namespace sluice::policy {
@@ -36,6 +38,20 @@ file_class classify_file(const std::string& path) {
   if (name.starts_with("models/")) return file_class::decides;
   if (ends(".yaml") || ends(".yml") || ends(".json")) return file_class::decides;
   return file_class::other;
+}
+
+std::string_view wrong_with_path(std::string_view path) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  if (path.empty()) return "its path is empty";
+  if (path.starts_with('/')) return "its path is not relative";
+  if (path.contains('\\') || std::ranges::any_of(path, is_control)) return "its path holds a sign that no path of a bundle has";
+  for (std::size_t at = 0; at <= path.size();) {
+    const auto end = std::min(path.find('/', at), path.size());
+    const auto part = path.substr(at, end - at);
+    if (part.empty() || part == "." || part == "..") return "its path is not plain";
+    at = end + 1;
+  }
+  return {};
 }
 
 source_file make_source_file(std::string path, std::string bytes) {

@@ -31,18 +31,10 @@ std::string said_by(archive* of) {
   return text != nullptr ? text : "it is damaged";
 }
 
-// "" when the path is plain: relative, no empty part, no "." or "..".
+// "" when the path is plain and within the depth of a bundle.
 std::string wrong_with(std::string_view path) {
-  if (path.empty() || path.starts_with('/')) return "its path is not relative";
-  if (path.find('\\') != std::string_view::npos || path.find('\0') != std::string_view::npos) return "its path holds a sign that no path of a bundle has";
-  std::size_t depth = 0;
-  for (std::size_t at = 0; at <= path.size(); ++depth) {
-    const auto end = std::min(path.find('/', at), path.size());
-    const auto part = path.substr(at, end - at);
-    if (part.empty() || part == "." || part == "..") return "its path is not plain";
-    at = end + 1;
-  }
-  return depth > load_limits{}.depth_max + 1 ? "it lies too deep" : "";
+  if (const auto wrong = policy::wrong_with_path(path); !wrong.empty()) return std::string(wrong);
+  return static_cast<std::size_t>(std::ranges::count(path, '/')) > load_limits{}.depth_max ? "it lies too deep" : "";
 }
 
 bool hidden(std::string_view path) { return path.starts_with('.') || path.find("/.") != std::string_view::npos; }

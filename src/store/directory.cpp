@@ -13,6 +13,8 @@
 #include <string_view>
 
 #include "sluice/base/durable_file.hpp"
+#include "sluice/base/printable.hpp"
+#include "sluice/base/strings.hpp"
 
 namespace sluice::store {
 namespace fs = std::filesystem;
@@ -65,6 +67,9 @@ class reader {
     const auto status = fs::status(real, why);
     if (fs::is_directory(status)) return real != root_ && is_bundle_root(real) ? result<void>{} : walk(path, name + "/", depth + 1);
     if (policy::classify_file(name) == policy::file_class::other) return {};
+    if (const auto wrong = policy::wrong_with_path(name); !wrong.empty()) {
+      return fail(errc::refused, "the bundle's file " + printable(clipped(name, 120)) + " cannot be taken: " + std::string(wrong) + "; rename it");
+    }
     if (!fs::is_regular_file(status)) return fail(errc::refused, path.string() + " is neither a file nor a folder");
     return file(real, name);
   }
@@ -111,10 +116,10 @@ result<void> write_directory(const policy::bundle_source& source, const std::str
   std::error_code why;
   if (!fs::create_directory(directory, why)) return fail(errc::io, "the folder " + directory + " cannot be made: " + (why ? why.message() : "it is there already"));
   for (const auto& f : source.files) {
-    const fs::path path(f.path);
-    const bool leaves = path.empty() || path.is_absolute() || path.lexically_normal().string() != f.path || !path.has_filename() || *path.begin() == ".." || f.path.contains('\0');
-    if (leaves) return fail(errc::integrity, "the path of a file of this bundle is not plain, so it was not written");
-    const auto to = fs::path(directory) / path;
+    if (const auto wrong = policy::wrong_with_path(f.path); !wrong.empty()) {
+      return fail(errc::integrity, "a file of this bundle, " + printable(clipped(f.path, 120)) + ", was not written: " + std::string(wrong));
+    }
+    const auto to = fs::path(directory) / f.path;
     fs::create_directories(to.parent_path(), why);
     if (why) return fail(errc::io, "the folder " + to.parent_path().string() + " cannot be made: " + why.message());
     if (auto done = write_file(to.string(), f.bytes, {.synced = false}); !done) return done;

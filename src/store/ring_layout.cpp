@@ -5,8 +5,11 @@
 #include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "sluice/base/foreign_json.hpp"
+#include "sluice/base/printable.hpp"
+#include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
 #include "sluice/store/directory.hpp"
 #include "stream_reader.hpp"
@@ -61,7 +64,7 @@ void read_emergency(const json& from, provenance& out) {
 bool read_canary(const json& j, std::optional<canary_version>& out) {
   const auto at = j.find("canary");
   if (at == j.end() || at->is_null()) return true;
-  if (!at->is_object() || !member(*at, "version").is_string() || !member(*at, "basis_points").is_number_unsigned() || !member(*at, "salt").is_string() ||
+  if (!at->is_object() || !policy::is_version(word(*at, "version")) || !member(*at, "basis_points").is_number_unsigned() || !member(*at, "salt").is_string() ||
       (at->contains("nodes") && !(*at)["nodes"].is_string()) || (*at)["basis_points"].get<std::uint64_t>() > 10'000) {
     return false;
   }
@@ -77,6 +80,7 @@ bool read_beside(const json& j, beside& out) {
   if (other("shadow", [](const json& v) { return v.is_string(); }) || other("rearmed", [](const json& v) { return v.is_string(); })) return false;
   if (other("demoted", [](const json& v) { return v.is_array(); }) || other("rearmed_rules", [](const json& v) { return v.is_array(); })) return false;
   out.shadow = word(j, "shadow");
+  if (!out.shadow.empty() && !policy::is_version(out.shadow)) return false;
   const auto number = j.contains("rearmed") ? parse_activation(word(j, "rearmed")) : policy::activation{};
   if (!number) return false;
   out.rearmed = *number;
@@ -135,7 +139,7 @@ result<activation_record> parse_record(const std::string& text) {
     if (!digest.is_string()) return bad();
     r.manifests[version] = digest.get<std::string>();
   }
-  if (r.version.size() != 64) return bad();
+  if (!policy::is_version(r.version)) return bad();
   if (!read_beside(j, r.with)) return bad();
   r.text = text;
   r.signed_as = std::move(*opened);
@@ -237,9 +241,14 @@ result<manifest> parse_manifest(const std::string& text) {
   if (!j.is_object() || !j.contains("files") || !j["files"].is_array() || j["files"].size() > load_limits{}.files_max) return bad();
   if (!j.contains("version") || !j["version"].is_string()) return bad();
   manifest out{.version = j["version"].get<std::string>(), .files = {}, .how = read_provenance(j), .signed_as = std::move(*opened)};
+  std::set<std::string> paths;
   for (const auto& f : j["files"]) {
     if (!f.is_object() || !f.contains("path") || !f["path"].is_string() || !f.contains("sha256") || !f["sha256"].is_string()) return bad();
-    out.files.push_back({f["path"].get<std::string>(), f["sha256"].get<std::string>()});
+    auto path = f["path"].get<std::string>();
+    const auto refused = [&](std::string_view why) { return fail(errc::integrity, "a manifest is damaged, in its file " + printable(clipped(path, 120)) + ": " + std::string(why)); };
+    if (const auto wrong = policy::wrong_with_path(path); !wrong.empty()) return refused(wrong);
+    if (!paths.insert(path).second) return refused("it is there twice");
+    out.files.push_back({std::move(path), f["sha256"].get<std::string>()});
   }
   return out;
 }

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "sluice/base/foreign_json.hpp"
 #include "sluice/base/durable_file.hpp"
@@ -57,9 +58,10 @@ bool unpack(std::string_view in, policy::bundle_source& out) {
     in.remove_prefix(n);
     return true;
   };
+  std::set<std::string> seen;
   while (!in.empty()) {
     std::string path, bytes;
-    if (!take(path) || !take(bytes)) return false;
+    if (!take(path) || !take(bytes) || !policy::wrong_with_path(path).empty() || !seen.insert(path).second) return false;
     out.files.push_back(policy::make_source_file(std::move(path), std::move(bytes)));
   }
   return true;

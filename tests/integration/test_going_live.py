@@ -2,6 +2,7 @@
 import json
 import re
 import threading
+import time
 
 from lab import bundle, free_port, sluice, until
 from redis_lab import Fleet, Server
@@ -116,6 +117,50 @@ def test_whom_a_canary_decides_for_stays_with_it_while_it_grows(lab):
     stop.set()
     asking.join(20)
     assert len(seen) > 30 and set(seen) == {new}, f"{len(seen) - seen.count(new)} of {len(seen)} by what is live"
+
+
+def says(r, number, state, version):
+    """What a node that is there answers, as its own user of Redis writes it."""
+    r("zadd", r.key("nodes"), int(time.time() * 1000), "gw0")
+    r("hset", r.key(f"ack:{number}"), "gw0", json.dumps({"state": state, "phase": "ACTIVE" if state == "ACK" else "VERIFY", "version": version}))
+    r("hset", r.key("node:gw0"), "activation", number, "version", version, "build", "b", "answer", f"{number} {state}")
+
+
+def test_a_rollback_takes_the_manifest_that_a_node_took(lab):
+    """One version twice in the history, from two commits: every node refused the second."""
+    redis = Server(lab)
+    it = Fleet(lab, redis.port)
+    version = json.loads(it.push(name="a", more=["--commit", "a" * 40, "--json"]).stdout)["version"]
+    it.push("Ostwick Savings", name="two")
+    it.push(name="a", more=["--commit", "c" * 40])
+    last = lambda: json.loads(it.run("history", "--json").stdout)[0]
+    assert last()["commit"] == "c" * 40 and last()["activation"] == "1-3", last()
+    says(redis, "1-1", "ACK", version)
+    says(redis, "1-3", "NACK", version)
+    for number, to in (("1-5", version), ("1-7", "1-3")):
+        it.push("Merrow Capital", name="three", more=["--again"])
+        it.run("rollback", "--to", to)
+        assert (last()["activation"], last()["version"], last()["commit"]) == (number, version, "a" * 40), last()
+
+
+def test_a_rollback_that_revoked_nothing_is_not_told_as_one_that_did(lab):
+    redis = Server(lab)
+    it = Fleet(lab, redis.port)
+    pushed = lambda *words: json.loads(it.push(*words, name=f"b{len(words)}", more=["--json", "--again"]).stdout)["version"]
+    first, second = pushed(), pushed("Ostwick Savings")
+    back = lambda *more: (lambda r: (r.returncode, json.loads(r.stdout)))(it.run("rollback", "--json", *more, check=False))
+    code, told = back()
+    assert (code, told["ok"], told["revoked"], told["version"]) == (0, True, None, first), told
+    pushed("Ostwick Savings")
+    says(redis, "1-5", "NACK", first)  # to the rollback that comes next
+    code, told = back("--revoke")
+    assert (code, told["ok"], told["revoked"], told["activation"]) == (1, False, False, "1-5"), told
+    assert redis("smembers", redis.key("revoked")) == "", told
+    pushed("Ostwick Savings")
+    says(redis, "1-7", "ACK", first)
+    code, told = back("--revoke")
+    assert (code, told["ok"], told["revoked"], told["activation"]) == (0, True, True, "1-7"), told
+    assert redis("smembers", redis.key("revoked")) == second
 
 
 def test_a_freeze_and_a_revocation_stop_what_they_name(lab):

@@ -451,6 +451,12 @@ def test_the_history_says_from_which_commit(lab):
     again = fleet.run("push", folder, "--again", "--commit", "f" * 40)
     assert f"was published before from commit {git('rev-parse', 'HEAD')}" in again.stderr, again
     assert json.loads(fleet.run("history", "--json").stdout)[0]["commit"] == git("rev-parse", "HEAD") + "-dirty", "that of its manifest"
+    # What git ignores is part of the bundle all the same.
+    git("checkout", "-q", ".")
+    (folder / ".git" / "info" / "exclude").write_text("local.yaml\n")
+    (folder / "local.yaml").write_text("apiVersion: sluice/v1\nkind: List\nmetadata: {name: spare, owner: it}\nitems: [spare]\n")
+    fleet.run("push", folder)
+    assert json.loads(fleet.run("history", "--json").stdout)[0]["commit"] == git("rev-parse", "HEAD") + "-dirty", "nobody committed it"
 
 
 def raw(redis, *words):
@@ -508,6 +514,26 @@ def test_json_of_endless_depth_ends_nobody(lab):
         fleet.push("Merrow Capital", more=[*signed, "--wait", "1"])
         fleet.run("rollback", *signed, "--trust", f"{lab.dir}/trusted.yaml", "--wait", "1")
     assert g.process.poll() is None
+
+
+def test_a_version_that_is_none_ends_no_command(lab):
+    """Whoever may write the log and the index: 64 bytes that are no digits, which a command might cut within a letter."""
+    redis = Server(lab)
+    fleet = Fleet(lab, redis.port)
+    fleet.push()
+    raw(redis, "zadd", redis.key("versions"), 1, b"\xff" * 64)
+    raw(redis, "sadd", redis.key("revoked"), b"\xff" * 64)
+    told = json.loads(fleet.run("prune", "--older", "1s", "--dry-run", "--json").stdout)
+    assert told["versions"] == ["\ufffd" * 64], told
+    record = json.loads(redis("hget", redis.key("head"), "record"))
+    letters = "ab" + "\u20ac" * 20 + "cd"  # of 64 bytes, and the twelfth is within a letter
+    for n, other in enumerate(({"version": letters}, {"canary": {"version": letters, "basis_points": 500, "salt": "s"}}, {"shadow": letters})):
+        raw(redis, "xadd", redis.key("log"), f"1-{n + 2}", "kind", "activate", "version", record["version"], "record", json.dumps(record | {"gen": n + 2} | other).encode())
+    history = json.loads(fleet.run("history", "--json").stdout)
+    assert [e["kind"] for e in history] == ["damaged"] * 3 + ["activate"], history
+    assert fleet.run("history").stdout.count("damaged") >= 3
+    fleet.push("Ostwick Savings")
+    assert redis.head() == "1-5"
 
 
 def flipped(bytes_, at):

@@ -15,7 +15,7 @@ enum class file_class : unsigned char { decides, golden, other };
 [[nodiscard]] file_class classify_file(const std::string& path);
 
 struct source_file {
-  std::string path;    // relative, '/' separated, no "..", sorted in a bundle
+  std::string path;    // plain: wrong_with_path; sorted in a bundle
   std::string bytes;
   std::string sha256;  // 64 hex digits of bytes
 };
@@ -24,6 +24,10 @@ struct bundle_source {
   std::vector<source_file> files;  // sorted by path; `decides` and `golden` files
 };
 
+// What is wrong with the path of a bundle's file, as the end of a sentence; "" when it is plain: relative, '/' separated, no empty part, no "." or "..", no
+// backslash and no control character. Whoever reads files from outside asks this: with NUL and a line feed in a path, one file could spell the lines of two
+// in the list that names the version.
+[[nodiscard]] std::string_view wrong_with_path(std::string_view path);
 [[nodiscard]] source_file make_source_file(std::string path, std::string bytes);
 // SHA-256 (hex) over the canonical list "path\0sha256\n" of the files that decide, in path order.
 [[nodiscard]] std::string version_of(const bundle_source& source);

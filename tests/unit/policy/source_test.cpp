@@ -34,6 +34,23 @@ TEST(bundle_source, names_a_version_by_what_decides_and_nothing_else) {
   EXPECT_NE(version_of(base), version_of(other_bytes));
 }
 
+TEST(bundle_source, a_path_is_plain_or_it_is_said_what_is_wrong_with_it) {
+  for (const std::string path : {"bundle.yaml", "pii/cards.yaml", "a b/ü.yaml", "...yaml", "a/..b/.c.yaml"}) EXPECT_EQ(wrong_with_path(path), "") << path;
+  EXPECT_EQ(wrong_with_path(""), "its path is empty");
+  EXPECT_EQ(wrong_with_path("/etc/p.yaml"), "its path is not relative");
+  for (const std::string path : {"../p.yaml", "a/../p.yaml", "a/..", "..", ".", "./p.yaml", "a/./p.yaml", "a//p.yaml", "a/"}) EXPECT_EQ(wrong_with_path(path), "its path is not plain") << path;
+  for (const std::string& path : {std::string("a\\p.yaml"), std::string("a\0.yaml", 7), std::string("a\n.yaml"), std::string("a\x1b.yaml"), std::string("a\x7f.yaml")}) {
+    EXPECT_EQ(wrong_with_path(path), "its path holds a sign that no path of a bundle has") << path;
+  }
+}
+
+TEST(bundle_source, the_lines_of_two_files_in_one_path_are_no_path) {
+  const auto two = source_of({{"overlays/x.yaml", "x"}, {"policies/y.yaml", "y"}});
+  const std::string path = "overlays/x.yaml" + std::string(1, '\0') + two.files[0].sha256 + "\npolicies/y.yaml";
+  EXPECT_EQ(version_of({.files = {make_source_file(path, "y")}}), version_of(two)) << "what this test is about";
+  EXPECT_NE(wrong_with_path(path), "");
+}
+
 TEST(bundle_source, version_is_the_digest_of_the_stated_list) {
   // sha256("bundle.yaml\0" + sha256hex("x") + "\n"), by coreutils.
   const auto source = source_of({{"bundle.yaml", "x"}});

@@ -43,7 +43,19 @@ TEST(directory, is_written_as_it_was_read_and_never_out_of_its_folder) {
     const auto done = write_directory(bundle(path), f.path("bad" + std::to_string(n++)));
     EXPECT_TRUE(!done && done.error().code == errc::integrity) << path;
   }
+  EXPECT_NE(write_directory(bundle("../o\nut.yaml"), f.path("bad")).error().message.find("../o\\nut.yaml"), std::string::npos) << "which file it is";
   EXPECT_FALSE(fs::exists(f.path("out.yaml")));
+}
+
+TEST(directory, a_file_whose_name_no_node_would_take_is_named) {
+  temporary_folder f;
+  f.write("bundle.yaml", "b");
+  f.write("no\nte.txt", "counts for nothing");
+  EXPECT_TRUE(load_directory(f.path(), {}));
+  f.write("p\n.yaml", "p");
+  const auto read = load_directory(f.path(), {});
+  ASSERT_FALSE(read);
+  EXPECT_NE(read.error().message.find("p\\n.yaml cannot be taken: its path holds a sign"), std::string::npos) << read.error().message;
 }
 
 TEST(directory, a_folder_with_a_bundle_of_its_own_is_another_bundle) {

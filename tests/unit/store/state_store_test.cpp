@@ -70,6 +70,25 @@ TEST(state_store, every_damage_of_a_stored_version_is_seen) {
   }
 }
 
+TEST(state_store, a_stored_version_whose_paths_are_not_plain_or_are_there_twice_is_damaged) {
+  temporary_folder f;
+  state_store disk(f.path());
+  ASSERT_TRUE(disk.open());
+  const auto x = policy::make_source_file("overlays/x.yaml", "x"), y = policy::make_source_file("policies/y.yaml", "y");
+  const auto version = policy::version_of({.files = {x, y}});
+  ASSERT_TRUE(save_version(disk, version, {.files = {x, y}}));
+  EXPECT_TRUE(disk.load_version(version));
+  const policy::bundle_source one{.files = {policy::make_source_file(x.path + std::string(1, '\0') + x.sha256 + "\n" + y.path, "y")}};
+  ASSERT_EQ(policy::version_of(one), version);
+  ASSERT_TRUE(save_version(disk, version, one));
+  const auto read = disk.load_version(version);
+  ASSERT_FALSE(read) << "x.yaml would be gone";
+  EXPECT_EQ(read.error().code, errc::integrity);
+  const policy::bundle_source twice{.files = {x, x}};
+  ASSERT_TRUE(save_version(disk, policy::version_of(twice), twice));
+  EXPECT_FALSE(disk.load_version(policy::version_of(twice)));
+}
+
 // Two versions on disk, the first of them used last; state.json as a crash or another release left it.
 class damaged_memory : public ::testing::TestWithParam<const char*> {
  protected:
