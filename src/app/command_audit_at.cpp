@@ -12,6 +12,7 @@
 #include "log_sources.hpp"
 #include "sluice/audit/query.hpp"
 #include "sluice/base/printable.hpp"
+#include "sluice/base/strings.hpp"
 #include "sluice/policy/explain.hpp"
 #include "version_lookup.hpp"
 
@@ -48,12 +49,6 @@ struct as_run {
 };
 using explanations = std::map<as_run, policy::explanation>;
 
-std::string joined(const std::vector<std::string>& rules) {
-  std::string out;
-  for (const auto& rule : rules) out += (out.empty() ? "" : ", ") + rule;
-  return out;
-}
-
 json rules_json(const as_run& of, const policy::explanation& why) {
   json rules = json::array();
   for (const auto& each : why.rules) {
@@ -73,7 +68,7 @@ void print_rules(const as_run& of, const policy::explanation& why) {
   for (const auto& each : why.rules) {
     if (in_force(each)) rows.push_back({each.id, each.policy, std::string(policy::to_string(each.enforcement)), std::string(policy::to_string(each.action)), files_of(each)});
   }
-  std::cout << "\nversion " << short_version(why.version) << (of.demoted.empty() ? "" : " with " + printable(joined(of.demoted)) + " demoted to shadow")
+  std::cout << "\nversion " << short_version(why.version) << (of.demoted.empty() ? "" : " with " + printable(join(of.demoted)) + " demoted to shadow")
             << (of.shadow ? " on a gateway with mode: shadow, which enforces nothing" : "") << ", rules in force for this context (effective " << short_version(why.effective)
             << "): " << rows.size() - 1 << "\n" << table(rows);
   for (const auto& each : why.needs_record) std::cout << "what could not be recorded was refused, as " << printable(each.by) << " says (" << printable(each.place) << ")\n";
@@ -124,8 +119,8 @@ void print_nodes(const std::vector<audit::active_version>& nodes) {
       rows.push_back({n.node, "", "", "UNKNOWN", "", "", "", ""});
       continue;
     }
-    const auto canary = n.canary.empty() ? "" : short_version(n.canary) + ": " + n.canary_share + (n.canary_demoted.empty() ? "" : ", demoted: " + joined(n.canary_demoted));
-    rows.push_back({n.node, n.activation, n.version, n.freshness, n.shadow ? "shadow" : "enforce", rfc3339(n.since), joined(n.demoted), canary});
+    const auto canary = n.canary.empty() ? "" : short_version(n.canary) + ": " + n.canary_share + (n.canary_demoted.empty() ? "" : ", demoted: " + join(n.canary_demoted));
+    rows.push_back({n.node, n.activation, n.version, n.freshness, n.shadow ? "shadow" : "enforce", rfc3339(n.since), join(n.demoted), canary});
   }
   std::cout << table(rows);
 }

@@ -26,7 +26,7 @@ namespace {
 
 using nlohmann::json;
 
-struct replay_options {
+struct audit_replay_options {
   log_options logs;
   version_options versions;
   std::string decision, secret_file, since, until;
@@ -63,7 +63,7 @@ struct replayed {
 // Replays records one by one; versions that were built once stay.
 class replayer {
  public:
-  replayer(const replay_options& options, std::string master)
+  replayer(const audit_replay_options& options, std::string master)
       : value_key_(master.empty() ? std::string() : audit_value_key(master)), texts_(std::move(master), options.keys, options.versions.states), versions_(options.versions) {}
 
   result<replayed> run(const std::string& line, record_head head) {
@@ -119,7 +119,7 @@ std::string_view way_of(const audit::replay_report& report) { return report.unas
 
 constexpr const char* wrong_secret = "name the master secret of the gateway that wrote the log, and its keys with --state or --keys; without --secret decisions are replayed rule by rule";
 
-int replay_one(const replay_options& o, const std::vector<std::string>& folders, replayer& with, bool raw) {
+int replay_one(const audit_replay_options& o, const std::vector<std::string>& folders, replayer& with, bool raw) {
   const auto line = record_of_decision(folders, o.decision);
   if (!line) return complain(line.error().message), 1;
   const auto done = with.run(*line, head_of(*line));
@@ -232,7 +232,7 @@ int replay_all(const audit::filter& wanted, const std::vector<std::string>& fold
   return proves(sum, with_secret) && sum.same() ? 0 : 1;
 }
 
-int replay(const replay_options& o, bool raw) {
+int replay(const audit_replay_options& o, bool raw) {
   if (o.all == !o.decision.empty() || (!o.all && !(o.since.empty() && o.until.empty()))) {
     complain("replay one decision by its id, or every one of the logs with --all", "--since and --until go with --all");
     return 2;
@@ -250,7 +250,7 @@ int replay(const replay_options& o, bool raw) {
 }  // namespace
 
 void add_audit_replay(CLI::App& audit, invocation& call) {
-  auto o = std::make_shared<replay_options>();
+  auto o = std::make_shared<audit_replay_options>();
   auto* r = audit.add_subcommand("replay", "Run a decision again from the version that made it, or every one of a log");
   r->add_option("DECISION", o->decision, "The id that the client was given");
   r->add_flag("--all", o->all, "Every decision of these logs");

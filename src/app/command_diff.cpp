@@ -8,6 +8,7 @@
 #include "bundle_input.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/printable.hpp"
+#include "sluice/base/strings.hpp"
 #include "sluice/policy/diff.hpp"
 #include "sluice/rollout/gate.hpp"
 
@@ -29,12 +30,6 @@ const char* word(enum policy::rule_change::kind kind) {
       return "changed";
   }
   return "?";
-}
-
-std::string joined(const std::vector<std::string>& list, const char* between) {
-  std::string out;
-  for (const std::string& each : list) out += (out.empty() ? "" : between) + each;
-  return out;
 }
 
 void print_json(const bundle_input& a, const bundle_input& b, const policy::bundle_diff& change,
@@ -75,12 +70,12 @@ void print_text(const bundle_input& a, const bundle_input& b, const policy::bund
             << policy::to_string(change.effect) << '\n';
   for (const std::string& line : change.bundle) std::cout << "  " << printable(line) << '\n';
   const auto less = rollout::loosened(a.report.bundle.gate, b.report.bundle.gate);
-  if (!less.empty()) std::cout << "  the gate asks for less, so a second person must agree: " << printable(joined(less, "; ")) << '\n';
+  if (!less.empty()) std::cout << "  the gate asks for less, so a second person must agree: " << printable(join(less, "; ")) << '\n';
   if (!change.rules.empty()) {
     std::vector<std::vector<std::string>> rows = {{"RULE", "CHANGE", "EFFECT", "WEAKER IN", "DETAILS"}};
     for (const auto& each : change.rules) {
-      rows.push_back({each.rule, word(each.kind), std::string(policy::to_string(each.effect)), joined(each.cells, "; "),
-                      joined(each.details, "; ")});
+      rows.push_back({each.rule, word(each.kind), std::string(policy::to_string(each.effect)), join(each.cells, "; "),
+                      join(each.details, "; ")});
     }
     std::cout << '\n' << table(rows);
   }
@@ -90,8 +85,8 @@ void print_text(const bundle_input& a, const bundle_input& b, const policy::bund
       {"CASE", "SET", "BEFORE", "AFTER", "RULES BEFORE", "RULES AFTER", "TEXT"}};
   for (const auto& each : decisions) {
     rows.push_back({each.id, each.set, std::string(policy::to_string(each.before)),
-                    std::string(policy::to_string(each.after)), joined(each.rules_before, ","),
-                    joined(each.rules_after, ","), each.text_differs ? "differs" : "same"});
+                    std::string(policy::to_string(each.after)), join(each.rules_before, ","),
+                    join(each.rules_after, ","), each.text_differs ? "differs" : "same"});
   }
   std::cout << table(rows);
 }

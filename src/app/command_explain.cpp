@@ -10,6 +10,7 @@
 #include "explain_lines.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/clock.hpp"
+#include "sluice/base/strings.hpp"
 #include "sluice/policy/explain.hpp"
 #include "sluice/text/view.hpp"
 
@@ -148,8 +149,7 @@ void print_text(const policy::explanation& why, bool all) {
     std::cout << "   (with every shadow rule enforced: " << policy::to_string(why.shadow_verdict) << ')';
   if (!why.reason.empty()) std::cout << "   " << why.reason;
   std::cout << '\n';
-  std::string tags;
-  for (const auto& tag : why.tags) tags += (tags.empty() ? "" : ", ") + tag;
+  const auto tags = join(why.tags);
   for (const auto& sum : why.scores) {
     std::cout << "score     " << sum.policy << ": " << sum.enforced << " of " << sum.threshold << (sum.crossed ? ", so " + std::string(policy::to_string(sum.action)) : std::string());
     if (sum.all != sum.enforced) std::cout << "   (with every shadow rule enforced: " << sum.all << ')';

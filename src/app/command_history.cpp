@@ -14,6 +14,7 @@
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/printable.hpp"
+#include "sluice/base/strings.hpp"
 
 namespace sluice::app {
 namespace {
@@ -54,12 +55,6 @@ nlohmann::ordered_json tree_of(const store::head_record& e, const activation_sub
   return out;
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const auto& each : words) out += (out.empty() ? "" : ", ") + each;
-  return out;
-}
-
 // A name that somebody gave, and keys that signed: the one is a word, the other a proof.
 std::string approvals_of(const store::head_record& e, const entry_facts& facts, bool verified) {
   std::vector<std::string> out;
@@ -68,7 +63,7 @@ std::string approvals_of(const store::head_record& e, const entry_facts& facts, 
   for (const auto& each : facts.second.keys) {
     out.push_back("approved with key " + (each.name.empty() ? each.key : each.name) + (!verified ? " (unverified)" : each.counts ? "" : " (does not count: it " + each.doubt + ")"));
   }
-  return joined(out);
+  return join(out);
 }
 
 void add_word(std::string& to, const std::string& more) { to += (to.empty() || more.empty() ? "" : "; ") + more; }
@@ -78,7 +73,7 @@ std::string marks_of(const store::head_record& e, const entry_facts& facts, bool
   const auto& how = e.how;
   std::string out;
   const auto add = [&](const std::string& more) { add_word(out, more); };
-  if (how.emergency) add(std::string(e.note.starts_with("EMERGENCY") ? "" : "EMERGENCY, ") + "not asked: " + (how.skipped.empty() ? "golden sets" : joined(how.skipped)));
+  if (how.emergency) add(std::string(e.note.starts_with("EMERGENCY") ? "" : "EMERGENCY, ") + "not asked: " + (how.skipped.empty() ? "golden sets" : join(how.skipped)));
   if (how.weaker) add("may be weaker");
   add(approvals_of(e, facts, verified));
   if (facts.revoked) add("REVOKED: not to be activated again");

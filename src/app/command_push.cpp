@@ -18,6 +18,7 @@
 #include "sluice/app/command.hpp"
 #include "sluice/base/foreign_json.hpp"
 #include "sluice/base/printable.hpp"
+#include "sluice/base/strings.hpp"
 
 namespace sluice::app {
 namespace {
@@ -192,12 +193,6 @@ void tell(const push_options& options, const std::string& staged, const store::h
   std::cout << std::flush;
 }
 
-std::string joined(const rollout::gate_report& report, const rollout::gate_terms& terms) {
-  std::string out;
-  for (const auto& each : rollout::skipped_checks(report, terms)) out += (out.empty() ? "" : ", ") + each;
-  return out;
-}
-
 // As `sluice test` judges, against what is live where the bundle has a `gate` block. Nothing when it may not go live: it was complained
 // about.
 std::optional<gate_run> pass_gate(const bundle_input& input, const push_options& options, const comparison& with, bundle_compiler& compiler) {
@@ -210,7 +205,7 @@ std::optional<gate_run> pass_gate(const bundle_input& input, const push_options&
   const bool written = write_reports(options.reports, input, *run);  // what the gate says is told in any case
   const auto verdict = run->report.verdict;
   if (verdict == rollout::verdict::pass || verdict == rollout::verdict::emergency || (verdict == rollout::verdict::insufficient && !has_block)) {
-    if (verdict == rollout::verdict::emergency) complain("the gate says EMERGENCY: not asked were " + joined(run->report, run->terms), "push it once more without --emergency when its golden sets hold: that counts as passed, and the history keeps both");
+    if (verdict == rollout::verdict::emergency) complain("the gate says EMERGENCY: not asked were " + join(rollout::skipped_checks(run->report, run->terms)), "push it once more without --emergency when its golden sets hold: that counts as passed, and the history keeps both");
     if (!has_block) complain("the gate did not hold it against what is live: neither version has a `gate` block" + std::string(asked.approved_by.empty() ? "" : ", and --approved-by approves nothing"), "with one, rules that are weaker need a second person: docs/gate.md");
     if (!with.unknown.empty()) complain("whether it is weaker than what is live, nobody can tell (" + with.unknown + "), so it counts as weaker", with.advice.empty() ? "nodes with require_approval want a second key: sluice approve. --trust FILE names the keys that count" : with.advice);
     else if (with.weaker && !has_block) complain("it is weaker than what is live, or may be", "see: sluice diff. Nodes with require_approval want a second key: sluice approve");

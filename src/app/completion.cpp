@@ -1,5 +1,6 @@
 // Walks the tree of commands (two levels: command, and its own commands) and writes one case for each. See completion.hpp.
 #include "completion.hpp"
+#include "sluice/base/strings.hpp"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -48,16 +49,10 @@ void collect(const CLI::App& app, const std::string& path, std::vector<entry>& o
   }
 }
 
-std::string joined(const std::vector<std::string>& values) {
-  std::string out;
-  for (const auto& value : values) out += (out.empty() ? "" : " ") + value;
-  return out;
-}
-
-std::string joined(const entry& of) {
-  std::string out;
-  for (const auto& [word, about] : of.words) out += (out.empty() ? "" : " ") + word;
-  return out;
+std::string words_of(const entry& of) {
+  std::vector<std::string> words;
+  for (const auto& [word, about] : of.words) words.push_back(word);
+  return join(words, " ");
 }
 
 // Inside single quotes of a shell.
@@ -83,10 +78,10 @@ std::string bash(const std::vector<entry>& entries) {
       "    esac\n"
       "  done\n"
       "  case \"$path\" in\n";
-  for (const auto& each : entries) out += "    " + single_quoted(each.path) + ") words=" + single_quoted(joined(each)) + " ;;\n";
+  for (const auto& each : entries) out += "    " + single_quoted(each.path) + ") words=" + single_quoted(words_of(each)) + " ;;\n";
   out += "  esac\n  case \"$path ${COMP_WORDS[COMP_CWORD - 1]}\" in\n";
   for (const auto& each : entries) {
-    for (const auto& [option, values] : each.values) out += "    " + single_quoted(each.path + " " + option) + ") words=" + single_quoted(joined(values)) + " ;;\n";
+    for (const auto& [option, values] : each.values) out += "    " + single_quoted(each.path + " " + option) + ") words=" + single_quoted(join(values, " ")) + " ;;\n";
   }
   out +=
       "  esac\n"
@@ -122,7 +117,7 @@ std::string zsh(const std::vector<entry>& entries) {
   }
   out += "  esac\n  case \"$next ${words[CURRENT - 1]}\" in\n";
   for (const auto& each : entries) {
-    for (const auto& [option, values] : each.values) out += "    " + single_quoted(each.path + " " + option) + ") offers=(" + joined(values) + ") ;;\n";
+    for (const auto& [option, values] : each.values) out += "    " + single_quoted(each.path + " " + option) + ") offers=(" + join(values, " ") + ") ;;\n";
   }
   out += "  esac\n  _describe 'sluice' offers || _files\n}\ncompdef _sluice sluice\n";
   return out;
@@ -142,7 +137,7 @@ std::string fish(const std::vector<entry>& entries) {
       const bool option = word.starts_with("--");
       const auto values = each.values.find(word);
       out += "complete -c sluice -n " + single_quoted(when) + (option ? " -l " + word.substr(2) : " -a " + single_quoted(word)) +
-             (values == each.values.end() ? "" : " -x -a " + single_quoted(joined(values->second))) + " -d " + single_quoted(about) + "\n";
+             (values == each.values.end() ? "" : " -x -a " + single_quoted(join(values->second, " "))) + " -d " + single_quoted(about) + "\n";
     }
   }
   return out;

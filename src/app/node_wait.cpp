@@ -216,9 +216,7 @@ class node_wait {
 
   // What heartbeats say nobody signs: a node, or whoever writes in its name, may go on so for ever.
   void say_who_claims(const store::publisher::nodes_ahead& ahead) {
-    std::string who;
-    for (const auto& id : ahead.nodes) who += (who.empty() ? "" : ", ") + printable(id);
-    complain("the version was activated " + std::to_string(again_max) + " times above what nodes say they have seen, and still there are some that say they have seen " + policy::to_string(ahead.highest) + ": " + who,
+    complain("the version was activated " + std::to_string(again_max) + " times above what nodes say they have seen, and still there are some that say they have seen " + policy::to_string(ahead.highest) + ": " + printable(join(ahead.nodes)),
              "it stays " + policy::to_string(out_.head.activation) + ". Look at what these nodes run and at who may write their heartbeats (docs/deploy.md); sluice activate makes it live once more");
   }
 

@@ -276,9 +276,9 @@ result<std::optional<store::head_record>> measure_of(store::publisher& ring, con
 
 void warn_of_revoked_again(const store::head_record& head) {
   if (head.revoked_again.empty()) return;
-  std::string names;
-  for (const auto& each : head.revoked_again) names += (names.empty() ? "" : ", ") + short_version(each);
-  complain("revoked before Redis lost it, as nodes remember, and now again: " + names, "where one may go live after all: sluice unrevoke VERSION --note WHY");
+  std::vector<std::string> names;
+  for (const auto& each : head.revoked_again) names.push_back(short_version(each));
+  complain("revoked before Redis lost it, as nodes remember, and now again: " + join(names), "where one may go live after all: sluice unrevoke VERSION --note WHY");
 }
 
 void warn_about(const store::head_record& head) {
@@ -317,8 +317,7 @@ std::vector<std::string> canary_warnings(store::publisher& ring, const std::stri
     if (store::concerns(*head.canary, each.labels)) return {};
     for (const auto& [label, value] : each.labels) there.insert(label + "=" + value);
   }
-  std::string known;
-  for (const auto& each : there) known += (known.empty() ? "" : ", ") + printable(each);
+  const auto known = printable(join({there.begin(), there.end()}));
   return warn("no living node of ring '" + name + "' has the label " + head.canary->nodes + ", so " + so,
               (known.empty() ? "no living node has a label (node.labels)" : "living nodes have " + known) + "; see: sluice status --json");
 }

@@ -84,6 +84,15 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(space) - begin + 1);
 }
 
+std::string join(const std::vector<std::string>& list, std::string_view separator) {
+  std::string out;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (i > 0) out += separator;
+    out += list[i];
+  }
+  return out;
+}
+
 std::string clipped(std::string_view text, std::size_t bytes_max) {
   if (text.size() <= bytes_max) return std::string(text);
   auto end = bytes_max;

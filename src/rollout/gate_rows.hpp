@@ -20,8 +20,6 @@ namespace sluice::rollout {
 // gate_rows_change.cpp
 [[nodiscard]] check_row judge_changes(const gate_evidence& evidence, const gate_terms& terms);
 [[nodiscard]] check_row judge_weakening(const gate_evidence& evidence, const gate_terms& terms);
-// What the second of two gate blocks asks less of than the first, one a sentence. Without a block, everything.
-[[nodiscard]] std::vector<std::string> loosened(const std::optional<policy::gate_spec>& was, const std::optional<policy::gate_spec>& now);
 [[nodiscard]] check_row judge_promises(const gate_evidence& evidence);
 [[nodiscard]] check_row judge_replay(const gate_evidence& evidence, const gate_terms& terms);
 // gate_rows_engine.cpp

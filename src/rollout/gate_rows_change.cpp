@@ -6,6 +6,7 @@
 #include <set>
 
 #include "gate_rows.hpp"
+#include "sluice/base/strings.hpp"
 #include "sluice/rollout/feedback.hpp"
 #include "sluice/rollout/statistics.hpp"
 
@@ -106,12 +107,6 @@ void compare_attacks(const gate_evidence& evidence, family& total, family& parts
 
 check_row without_active(const char* check) { return {.check = check, .status = status::skipped, .summary = "no active version to hold it against (--against)", .findings = {}}; }
 
-std::string joined(const std::vector<std::string>& list) {
-  std::string out;
-  for (const std::string& each : list) out += (out.empty() ? "" : "; ") + each;
-  return out;
-}
-
 }  // namespace
 
 check_row judge_changes(const gate_evidence& evidence, const gate_terms& terms) {
@@ -185,16 +180,16 @@ check_row judge_weakening(const gate_evidence& evidence, const gate_terms& terms
   const auto weaker = [&](const std::string& of, const std::string& what) { add(row, {.of = of, .status = alone || self ? status::fail : status::pass, .what = what + "; " + word, .examples = {}}); };
   for (const auto& each : change.rules) {
     if (each.effect < policy::effect::may_weaken) continue;
-    const std::string where = each.cells.empty() ? "" : (each.cells == std::vector<std::string>{"everywhere"} ? " " : " in ") + joined(each.cells);
-    const std::string details = each.kind == policy::rule_change::kind::removed ? "removed" : joined(each.details);
+    const std::string where = each.cells.empty() ? "" : (each.cells == std::vector<std::string>{"everywhere"} ? " " : " in ") + join(each.cells, "; ");
+    const std::string details = each.kind == policy::rule_change::kind::removed ? "removed" : join(each.details, "; ");
     weaker("rule " + each.rule, std::string(to_string(each.effect)) + where + (details.empty() ? "" : " (" + details + ")"));
   }
-  if (!less.empty()) weaker("gate", "it asks for less (" + joined(less) + ")");
+  if (!less.empty()) weaker("gate", "it asks for less (" + join(less, "; ") + ")");
   if (change.effect < policy::effect::may_weaken) {
     row.summary = "the rules are no weaker, and the gate asks for less than that of version " + evidence.active->version.substr(0, 12);
     return row;
   }
-  if (change.bundle_effect >= policy::effect::may_weaken) weaker("bundle", std::string(to_string(change.bundle_effect)) + " (" + joined(change.bundle) + ")");
+  if (change.bundle_effect >= policy::effect::may_weaken) weaker("bundle", std::string(to_string(change.bundle_effect)) + " (" + join(change.bundle, "; ") + ")");
   if (!evidence.active->has_must_block) {
     add(row, {.of = "must_block", .status = status::insufficient, .what = "the active version has no golden set must_block to hold the change against", .examples = {}, .missing = 1});
   }

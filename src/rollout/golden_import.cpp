@@ -71,10 +71,9 @@ class csv_reader {
   std::size_t at_ = 0, line_ = 1;
 };
 
-std::string joined(const std::vector<std::string>& list) {
-  std::string out;
-  for (const std::string& each : list) out += (out.empty() ? "" : ", ") + clipped(each, 40);
-  return out;
+std::string in_short(std::vector<std::string> list) {
+  for (std::string& each : list) each = clipped(each, 40);
+  return join(list);
 }
 
 std::string_view without_mark(std::string_view bytes) { return bytes.starts_with("\xef\xbb\xbf") ? bytes.substr(3) : bytes; }
@@ -93,7 +92,7 @@ result<std::vector<import_row>> read_csv(std::string_view bytes, const std::stri
   const auto names = in.next();
   if (!names) return std::unexpected(names.error());
   const auto at = std::ranges::find(*names, column);
-  if (at == names->end()) return fail(errc::not_found, "there is no column '" + column + "'; the first line has " + joined(*names));
+  if (at == names->end()) return fail(errc::not_found, "there is no column '" + column + "'; the first line has " + in_short(*names));
   const auto index = static_cast<std::size_t>(at - names->begin());
   std::vector<import_row> out;
   while (!in.done()) {

@@ -124,9 +124,7 @@ std::string to_html(const gate_report& report, const gate_evidence& evidence, co
   fact("engine", evidence.engine);
   fact("approved by", terms.approved_by);
   fact("expected change", terms.expected_change);
-  std::string skipped;
-  for (const auto& each : skipped_checks(report, terms)) skipped += (skipped.empty() ? "" : ", ") + each;
-  fact("not asked, in an emergency", skipped);
+  fact("not asked, in an emergency", join(skipped_checks(report, terms)));
   fact("report", report.digest);
   out += "</dl>\n";
   if (!report.reasons.empty()) {

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sluice {
 
@@ -18,6 +19,7 @@ namespace sluice {
 [[nodiscard]] bool icontains(std::string_view text, std::string_view part);
 [[nodiscard]] std::string lower(std::string_view text);
 [[nodiscard]] std::string_view trim(std::string_view text);
+[[nodiscard]] std::string join(const std::vector<std::string>& list, std::string_view separator = ", ");
 // For messages: `text`, or at most `bytes_max` bytes of it, cut between code points, and "…".
 [[nodiscard]] std::string clipped(std::string_view text, std::size_t bytes_max);
 // The candidate with the smallest edit distance to `word`, empty when none is near enough to be a typing error.

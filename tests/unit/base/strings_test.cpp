@@ -26,6 +26,14 @@ TEST(strings, trim_removes_white_space_at_both_ends_only) {
   EXPECT_EQ(trim(""), "");
 }
 
+TEST(strings, a_list_is_joined_by_what_stands_between) {
+  EXPECT_EQ(join({}), "");
+  EXPECT_EQ(join({"a"}), "a");
+  EXPECT_EQ(join({"a", "b", "c"}), "a, b, c");
+  EXPECT_EQ(join({"a", "", "b"}, "; "), "a; ; b");
+  EXPECT_EQ(join({"", "a"}, " "), " a") << "an element that is empty is one";
+}
+
 TEST(strings, a_text_is_clipped_between_code_points) {
   EXPECT_EQ(clipped("short", 5), "short");
   EXPECT_EQ(clipped("longer", 5), "longe…");
