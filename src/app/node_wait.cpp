@@ -198,13 +198,17 @@ class node_wait {
       overtaken_ = policy::to_string(live->activation) + " by " + printable(live->actor);
       end_ = std::min(end_, mono_now() + overtaken_answers_within);
     }
-    const auto ahead = ring_.ahead_of(head);
-    if (!ahead || ahead->nodes.empty() || again_ > again_max) return;
-    if (again_++ == again_max) return say_who_claims(*ahead);
+    if (const auto ahead = ring_.ahead_of(head); ahead && !ahead->nodes.empty() && again_ <= again_max) activate_above(*ahead);
+  }
+
+  // Redis has lost what nodes have seen: they follow nothing below it.
+  void activate_above(const store::publisher::nodes_ahead& ahead) {
+    const auto& head = out_.head;
+    if (again_++ == again_max) return say_who_claims(ahead);
     auto again = ring_.activate({.version = head.version, .kind = head.kind, .actor = head.actor, .note = head.note, .weaker = head.how.weaker, .approved_by = head.how.approved_by, .manifest = head.manifest, .canary = head.canary, .shadow = head.shadow,
                                  .rearm = head.rearmed, .rearm_rule = head.rearmed_rule, .instead_of = head.activation});
     if (!again) return complain_ring(again.error());
-    progress_.say("nodes have seen " + policy::to_string(ahead->highest) + ", which this Redis has lost: the version is active again as " + policy::to_string(again->activation));
+    progress_.say("nodes have seen " + policy::to_string(ahead.highest) + ", which this Redis has lost: the version is active again as " + policy::to_string(again->activation));
     progress_.again();
     warn_of_revoked_again(*again);
     out_.after.clear();
