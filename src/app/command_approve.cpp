@@ -3,9 +3,12 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
 
 #include "bundle_input.hpp"
 #include "gateway_setup.hpp"
+#include "node_answers.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/durable_file.hpp"
@@ -61,11 +64,22 @@ int approve_in_ring(const approve_options& options, bool json) {
     after = policy::is_version(options.after) ? options.after : staged_version(*ring, options.after);
     if (!after) return 1;
   }
-  const auto done = ring->approve(*version, by->key, after);
-  if (!done) return complain_ring(done.error()), 1;
-  const auto& place = done->place;
-  if (!json) std::cout << "to follow " << (place.after.empty() ? "nothing" : "version " + short_version(place.after)) << " in ring " << place.ring << ": ";
-  tell({{"ok", true}, {"ring", place.ring}, {"after", place.after}}, *version, *by, done->how, "sluice activate " + short_version(*version), json);
+  // Where every node refused what is at the head, the step is another one for them than for a node that was never there.
+  const auto head = ring->head();
+  const auto also = after || !head ? std::nullopt : run_instead_of(*ring, *head);
+  std::vector<std::string> places;
+  std::string words;
+  std::optional<store::provenance> how;
+  for (const auto& each : {after, also}) {
+    if (how && (!each || *each == *version)) continue;
+    auto done = ring->approve(*version, by->key, each);
+    if (!done) return complain_ring(done.error()), 1;
+    how = std::move(done->how);
+    places.push_back(done->place.after);
+    words += (words.empty() ? "to follow " : " or ") + (places.back().empty() ? std::string("nothing") : "version " + short_version(places.back()));
+  }
+  if (!json) std::cout << words << " in ring " << options.ring.ring << ": ";
+  tell({{"ok", true}, {"ring", options.ring.ring}, {"after", places}}, *version, *by, *how, "sluice activate " + short_version(*version), json);
   return 0;
 }
 

@@ -71,15 +71,6 @@ void look_at_nodes(store::publisher& ring, const std::string& candidate, compari
   out.advice = "push version " + short_version(other->version) + " first, which they run: this one is then held against it. Otherwise nodes with require_approval want a second key: sluice approve";
 }
 
-// Every node refused what is at the head, and runs the candidate: to make that the head again makes nobody's rules weaker.
-bool runs_everywhere(store::publisher& ring, const store::head_record& head, const std::string& candidate) {
-  const auto nodes = ring.nodes();
-  const auto answers = ring.acknowledgements(head.activation, head.version);
-  if (!nodes || !answers || head.version == candidate) return false;
-  const auto other = [&](const store::node_status& n) { return n.alive && n.version != candidate; };
-  return counted(*answers, head, *nodes).refused_by_all() && std::ranges::none_of(*nodes, other);
-}
-
 // Holds the candidate against what is live, also where the gate is not asked: nodes may want a second key for what is weaker. A candidate does
 // not get rid of a gate by leaving the block out. Nothing: it was complained about.
 std::optional<comparison> compare(const bundle_input& candidate, store::publisher& ring, bundle_compiler& compiler, bool emergency) {
@@ -98,7 +89,8 @@ std::optional<comparison> compare(const bundle_input& candidate, store::publishe
   if (!*against) return out;
   const auto& measured = **against;
   if (out.unknown.empty()) out.version = measured.version;
-  if (head && runs_everywhere(ring, *head, policy::version_of(candidate.source))) {
+  // To make what they run the head again makes nobody's rules weaker.
+  if (head && run_instead_of(ring, *head) == policy::version_of(candidate.source)) {
     out.unknown = "every node refused what is at the head, version " + short_version(head->version) + ", and runs this one";
     out.advice = "it goes live as it runs. A node that was never there, and the versions that follow, want a second key for it: sluice approve " + short_version(policy::version_of(candidate.source));
     return out;

@@ -50,6 +50,18 @@ std::string told(const answer_count& of) {
   return out.empty() ? "-" : out;
 }
 
+std::optional<std::string> run_instead_of(store::publisher& ring, const store::head_record& head) {
+  const auto nodes = ring.nodes();
+  const auto answers = ring.acknowledgements(head.activation, head.version);
+  if (!nodes || !answers || !counted(*answers, head, *nodes).refused_by_all()) return std::nullopt;
+  std::set<std::string> run;
+  for (const auto& n : *nodes) {
+    if (n.alive) run.insert(n.version);
+  }
+  run.erase("");
+  return run.size() == 1 && *run.begin() != head.version ? std::optional(*run.begin()) : std::nullopt;
+}
+
 standing standing_of(store::publisher& ring, const store::head_record& head) {
   const auto answers = ring.acknowledgements(head.activation, head.version);
   const auto there = ring.nodes();

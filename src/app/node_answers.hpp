@@ -1,6 +1,7 @@
 // What nodes answered to an activation, counted, and in words: whether what stands in the log is live anywhere.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,5 +31,8 @@ struct standing {
   bool refused = false;  // by some node
 };
 [[nodiscard]] standing standing_of(store::publisher& ring, const store::head_record& head);
+
+// The version that every living node runs, where all of them refused the head; nothing: there is none, or nobody can tell.
+[[nodiscard]] std::optional<std::string> run_instead_of(store::publisher& ring, const store::head_record& head);
 
 }  // namespace sluice::app

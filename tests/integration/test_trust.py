@@ -108,7 +108,7 @@ def test_who_owns_redis_can_only_withhold(lab):
         redis("publish", redis.key("notify"), f"{epoch}-{gen}")
 
     with traffic(g):
-        fleet.push("Merrow Capital")  # without a key
+        fleet.push("Merrow Capital", more=["--unsigned"])
         refused("is not signed")
         made = json.loads(json.loads(true_head)["payload"])
         forged = json.dumps(json.loads(true_head) | {"payload": json.dumps(made | {"gen": 9})})
