@@ -22,6 +22,7 @@ class redis_source final : public source {
   void trust_changed() override { refused_.clear(); }
   void tell_soon() override { next_heartbeat_ = {}; }
   void meanwhile() override;
+  void leave() override;
 
  private:
   [[nodiscard]] result<void> connect();

@@ -173,7 +173,7 @@ class agent {
     std::function<void(const std::string& level, const std::string& message)> log;
   };
   agent(agent_config config, callbacks calls);
-  ~agent();  // stops and joins
+  ~agent();  // stops and joins; a ring hears that this node is gone
 
   // Loads the last good version from disk (if any) and the source once, in this thread, so that the first request meets a
   // policy when there is one; then starts the thread. Never fails: with nothing to load the node denies.

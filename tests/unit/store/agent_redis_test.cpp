@@ -223,6 +223,27 @@ TEST_F(ring_agent, what_cannot_be_kept_is_not_acknowledged_until_it_can) {
   EXPECT_EQ(node.applied(), 2u);
 }
 
+TEST_F(ring_agent, a_node_that_ends_in_good_order_is_no_node_any_more) {
+  const auto head = push("one");
+  {
+    watched_agent node(config());
+    node->start();
+    ASSERT_TRUE(node.until_version(head.version));
+    until_a_node_reports("1-1");
+    node.stop();
+    EXPECT_EQ(node.logged("this node has left ring test"), 1u);
+  }
+  EXPECT_TRUE(connect().nodes().value().empty());
+  const auto answers = connect().acknowledgements(head.activation, head.version).value();
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].phase, "GONE") << "what it answered is nobody's word for what runs now";
+  EXPECT_EQ(answers[0].last, "ACK");
+  watched_agent again(config());
+  again->start();
+  until_a_node_reports("1-1");
+  EXPECT_EQ(connect().acknowledgements(head.activation, head.version).value().at(0).state, "ACK");
+}
+
 TEST_F(ring_agent, a_node_whose_memory_was_damaged_enforces_what_it_has_and_takes_what_the_ring_says) {
   const auto first = push("one");
   push("two");
