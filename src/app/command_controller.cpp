@@ -69,6 +69,12 @@ class controlling {
     fault_.clear();
   }
 
+  // Another one acts at its next look. Where that cannot be said the lease ends by itself.
+  void give_up() {
+    if (!ring_ || !leads_) return;
+    if (const auto done = ring_->resign(me_); !done) telemetry::log(level::warn, "another controller acts only once this one's lease has ended: " + done.error().message, {{"ring", options_.ring.ring}});
+  }
+
  private:
   // A password may have been changed meanwhile.
   void cannot_connect(const error& why) {
@@ -186,8 +192,10 @@ int control(const controller_options& options) {
   for (;;) {
     one.look();
     const timespec pause{.tv_sec = look_every_seconds, .tv_nsec = 0};
-    if (sigtimedwait(&stop, nullptr, &pause) > 0) return 0;
+    if (sigtimedwait(&stop, nullptr, &pause) > 0) break;
   }
+  one.give_up();
+  return 0;
 }
 
 }  // namespace

@@ -79,8 +79,14 @@ def test_a_controller_aborts_a_canary_that_blocks_more_and_a_second_one_takes_ov
     until("the nodes report on it", lambda: all(again in says(port, "HGET", f"{{sluice:it}}:node:{g.name}", "arms") for g in nodes), 30)
     until_it_looked(port)
     assert history(port)[0]["kind"] == "canary"
+    # Who is stopped leaves nobody waiting for its lease.
+    third = controller(lab, port, "c3")
+    until("the third waits", lambda: "this one waits" in (lab.dir / "c3.log").read_text())
+    lease = lambda: says(port, "GET", "{sluice:it}:controller")
+    third.send_signal(signal.SIGTERM)
+    assert third.wait(10) == 0 and lease() != "$-1\r\n", "nobody gives up what is another's"
     second.send_signal(signal.SIGTERM)
-    assert second.wait(10) == 0
+    assert second.wait(10) == 0 and lease() == "$-1\r\n", lease()
 
 
 def test_a_controller_without_a_key_writes_over_nothing_that_is_signed(lab):
