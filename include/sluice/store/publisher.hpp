@@ -187,7 +187,7 @@ class publisher {
   // Each of these four writes who did it, and why, into the ring's record of stops.
   // What freeze gives is the reason that it has put another one in the place of; "": the ring was not frozen.
   [[nodiscard]] result<std::string> freeze(const std::string& note, const std::string& actor);
-  [[nodiscard]] result<void> thaw(const std::string& actor);
+  [[nodiscard]] result<void> thaw(const std::string& actor, const std::string& note = {});
   [[nodiscard]] result<std::optional<std::string>> frozen();
   // A revoked version is never activated again. errc::conflict: it is live; errc::not_found: it was never staged, or is not revoked.
   [[nodiscard]] result<void> revoke(const std::string& version, const std::string& actor, const std::string& note = {});
