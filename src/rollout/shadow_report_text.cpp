@@ -61,6 +61,13 @@ std::string choice_of(const shadow_report& r) {
   return out + "; --candidate VERSION names another";
 }
 
+std::string beside_of(const shadow_report& r) {
+  if (r.by_canary == 0) return {};
+  std::string out = std::to_string(r.by_canary) + (r.by_canary == 1 ? " exchange was" : " exchanges were") + " decided by a canary beside it, version ";
+  for (const auto& each : r.canaries) out += (&each == &r.canaries.front() ? "" : ", ") + each.substr(0, 12);
+  return out + ", and not judged: what is in shadow is held against what is live";
+}
+
 std::string cost_of(const shadow_report& r) {
   return "p50 " + std::to_string(r.us_p50) + " µs, p99 " + std::to_string(r.us_p99) + " µs" +
          (r.times_live > 0 ? ", " + times(r.times_live) + " times the live version's (" + std::to_string(r.compared) + " compared)" : "");
@@ -70,7 +77,7 @@ std::string to_json(const shadow_report& r) {
   auto others = ordered_json::array();
   for (const auto& each : r.others) others.push_back({{"version", each.version}, {"judged", each.judged}, {"last", each.last ? ordered_json(rfc3339(*each.last)) : nullptr}});
   ordered_json out = {{"candidate", r.candidate}, {"chosen", r.was_named ? "named" : "newest"}, {"others", others}, {"live", r.live}, {"from", r.from ? ordered_json(rfc3339(*r.from)) : nullptr}, {"to", r.to ? ordered_json(rfc3339(*r.to)) : nullptr},
-                      {"nodes", r.nodes}, {"judged", r.judged}, {"exact", r.total.n}, {"inexact", r.inexact}, {"shed", r.not_judged}, {"why_inexact", r.why_inexact}, {"total", json_of(r.total)}};
+                      {"nodes", r.nodes}, {"judged", r.judged}, {"exact", r.total.n}, {"inexact", r.inexact}, {"shed", r.not_judged}, {"canary", {{"decided", r.by_canary}, {"versions", r.canaries}}}, {"why_inexact", r.why_inexact}, {"total", json_of(r.total)}};
   out["directions"] = out["tenants"] = ordered_json::object();
   for (const auto& [name, c] : r.by_direction) out["directions"][name] = json_of(c);
   for (const auto& [name, c] : r.by_tenant) out["tenants"][name] = json_of(c);
@@ -142,6 +149,7 @@ std::string to_html(const shadow_report& r) {
   fact("time", span_of(r));
   fact("nodes", std::to_string(r.nodes));
   fact("judged", std::to_string(r.judged) + " exchanges, " + std::to_string(r.not_judged) + " shed");
+  if (r.by_canary > 0) fact("canary", beside_of(r));
   fact("inexact", std::to_string(r.inexact) + ", in no rate");
   fact("cost", cost_of(r));
   out += "</dl>\n<p>What would have changed had it been live, with 95 % intervals. Text is shown masked.</p>\n";
