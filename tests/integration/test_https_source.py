@@ -210,6 +210,15 @@ def test_a_server_that_lies_can_only_withhold(lab):
     assert g.state()["state"] == "FRESH"
 
 
+def test_an_archive_of_another_ring_is_called_that(lab):
+    key = keys(lab, ci="build,activate")
+    signed = ["--key", key["ci"], "--trust", lab.dir / "trusted.yaml"]
+    packed(lab, more=signed)
+    r = sluice("pack", bundle(lab.dir / "b", ("Halden Bank", "Ostwick Savings")), "--out", lab.dir / "next.tar.gz", "--against", lab.dir / "prod.tar.gz", "--ring", "itt", *signed, check=False)
+    assert r.returncode == 1 and "is an archive of ring 'it', and not of 'itt'" in r.stderr and "is --ring the fleet's name?" in r.stderr and "--trust" not in r.stderr, r
+    assert not (lab.dir / "next.tar.gz").exists()
+
+
 def test_the_status_says_that_a_server_went_back(lab):
     server = Server(lab)
     first, _ = packed(lab)
