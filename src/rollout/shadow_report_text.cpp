@@ -100,30 +100,35 @@ std::string to_json(const shadow_report& r) {
 
 namespace {
 
+// A figure says what it is of where a telephone shows each row as lines.
+std::string cell_of(std::string_view what) { return "<td class=\"n\" data-of=\"" + std::string(what) + "\">"; }
+
 std::string counts_cells(const shadow_counts& c) {
   std::string out;
-  for (const auto hits : {c.newly_blocked, c.newly_passed, c.other_text}) {
+  for (const auto& [of, hits] : {std::pair("newly blocked", c.newly_blocked), {"newly passed", c.newly_passed}, {"other text", c.other_text}}) {
     const auto r = rate_of(hits, c.n);
-    out += "<td class=\"n\">" + std::to_string(hits) + "<div class=\"cases\">" + percent(r.rate) + "; " + percent(r.lower) + " to " + percent(r.upper) + "</div></td>";
+    out += cell_of(of) + "<div>" + std::to_string(hits) + "<div class=\"cases\"><span>" + percent(r.rate) + ";</span> <span>" + percent(r.lower) + " to " + percent(r.upper) + "</span></div></div></td>";
   }
   return out;
 }
 
 std::string table_of(const std::string& title, const std::vector<std::pair<std::string, shadow_counts>>& rows) {
-  std::string out = "<h2>" + title + "</h2><div class=\"scroll\"><table><tr><th></th><th class=\"n\">exchanges</th><th class=\"n\">newly blocked</th><th class=\"n\">newly passed</th><th class=\"n\">other text</th></tr>\n";
-  for (const auto& [name, c] : rows) out += "<tr><td>" + escaped(name) + "</td><td class=\"n\">" + std::to_string(c.n) + "</td>" + counts_cells(c) + "</tr>\n";
+  std::string out = "<h2>" + title + "</h2><div class=\"scroll\"><table class=\"counts\"><tr><th></th><th class=\"n\">exchanges</th><th class=\"n\">newly blocked</th><th class=\"n\">newly passed</th><th class=\"n\">other text</th></tr>\n";
+  for (const auto& [name, c] : rows) out += "<tr><td>" + escaped(name) + "</td>" + cell_of("exchanges") + std::to_string(c.n) + "</td>" + counts_cells(c) + "</tr>\n";
   return out + "</table></div>\n";
 }
 
 std::string rules_table(const shadow_report& r) {
   if (r.rules.empty()) return {};
-  std::string out = "<h2>Rules</h2><div class=\"scroll\"><table><tr><th>rule</th><th>direction</th><th class=\"n\">matched</th><th class=\"n\">newly blocked</th><th class=\"n\">newly passed</th><th class=\"n\">other text</th><th>examples, masked</th></tr>\n";
+  std::string out = "<h2>Rules</h2><div class=\"scroll\"><table class=\"counts\"><tr><th>rule</th><th>direction</th><th class=\"n\">matched</th><th class=\"n\">newly blocked</th><th class=\"n\">newly passed</th><th class=\"n\">other text</th></tr>\n";
+  std::string examples;  // below: a column of them would leave the figures no room
   for (const auto& rule : r.rules) {
     std::string list;
     for (const auto& e : rule.examples) list += "<li><code>" + escaped(e.masked) + "</code> in " + escaped(e.where) + (e.tenant.empty() ? "" : ", tenant " + escaped(e.tenant)) + " <code>" + escaped(e.decision) + "</code></li>";
-    out += "<tr><td><code>" + escaped(rule.rule) + "</code></td><td>" + rule.direction + "</td><td class=\"n\">" + std::to_string(rule.matched) + "</td>" + counts_cells(rule.counts) + "<td>" + (list.empty() ? "" : "<ul>" + list + "</ul>") + "</td></tr>\n";
+    out += "<tr><td><code>" + escaped(rule.rule) + "</code></td><td>" + rule.direction + "</td>" + cell_of("matched") + std::to_string(rule.matched) + "</td>" + counts_cells(rule.counts) + "</tr>\n";
+    if (!list.empty()) examples += "<p class=\"of\"><code>" + escaped(rule.rule) + "</code>, " + rule.direction + "</p><ul>" + list + "</ul>\n";
   }
-  return out + "</table></div>\n";
+  return out + "</table></div>\n" + (examples.empty() ? "" : "<h2>Their examples, masked</h2>\n" + examples);
 }
 
 std::string rule_chart(const shadow_report& r) {
