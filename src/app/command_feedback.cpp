@@ -112,6 +112,7 @@ int triage(const options& o, bool raw) {
 struct gathered {
   std::vector<rollout::reviewed_decision> reviewed;
   std::vector<rollout::logged_decision> logged;
+  std::size_t opened = 0, sealed = 0;  // kept texts of labelled decisions: those that --secret opened, and those that it did not
 };
 std::optional<gathered> gather(const options& o) {
   const auto entries = read_feedback_entries(o.from);
@@ -120,7 +121,12 @@ std::optional<gathered> gather(const options& o) {
   gathered out{.reviewed = rollout::review(*entries), .logged = {}};
   auto logged = read_decisions(o.decisions, *master, out.reviewed);
   if (!logged) return std::nullopt;
-  out.logged = std::move(*logged);
+  for (const auto& each : out.reviewed) {
+    if (each.labels.empty()) continue;
+    out.opened += logged->opened.count(each.decision);
+    out.sealed += logged->sealed.count(each.decision);
+  }
+  out.logged = std::move(logged->all);
   return out;
 }
 
@@ -226,6 +232,12 @@ std::vector<std::string> still_red(const std::vector<std::string>& lines, const 
 int export_patch(const options& o, bool raw) {
   const auto all = gather(o);
   if (!all) return 1;
+  // That nothing is new would be believed, and what an earlier run proposed be gone.
+  if (all->sealed > 0 && all->opened == 0 && !o.from.secret_file.empty()) {
+    complain("--secret opens none of the " + std::to_string(all->sealed) + " sealed texts of labelled decisions, so nothing can be made of them; " + o.out + " was left as it was",
+             "name the master secret of the gateway that wrote the logs, and its keys with --state or --keys");
+    return 1;
+  }
   auto compiler = make_bundle_compiler();
   const auto bundle = need_bundle(o.bundle, "", compiler);
   if (!bundle) return 1;

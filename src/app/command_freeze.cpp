@@ -34,7 +34,7 @@ int freeze(const ring_options& options, const std::string& why, const std::strin
   const auto actor = actor_name(who);
   std::string before;  // the reason that this one takes the place of
   if (lift) {
-    if (const auto done = ring->thaw(actor); !done) return complain_ring(done.error()), 1;
+    if (const auto done = ring->thaw(actor, why); !done) return complain_ring(done.error()), 1;
   } else {
     auto done = ring->freeze(why, actor);
     if (!done) return complain_ring(done.error()), 1;
@@ -60,12 +60,12 @@ void add_freeze(CLI::App& root, invocation& call) {
   };
   auto options = std::make_shared<given>();
   add_ring_options(*command, options->ring);
-  auto* note = command->add_option("--note", options->note, "Why: shown to whoever is stopped by it");
+  command->add_option("--note", options->note, "Why: shown to whoever is stopped by it, and in the history; with --lift in the history");
   command->add_option("--actor", options->actor, "Who, for the history; by default user@host");
-  command->add_flag("--lift", options->lift, "End it")->excludes(note);
+  command->add_flag("--lift", options->lift, "End it");
   add_json(*command, call);
   command->footer("Example:\n  sluice freeze --redis redis://127.0.0.1:6379 --ring prod --note 'audit until Friday'\n"
-                  "  sluice freeze --redis redis://127.0.0.1:6379 --ring prod --lift");
+                  "  sluice freeze --redis redis://127.0.0.1:6379 --ring prod --lift --note 'audit is done'");
   command->callback([options, &call] { call.exit_code = freeze(options->ring, options->note, options->actor, options->lift, call.json); });
 }
 

@@ -1,5 +1,6 @@
 // sluice keygen: a key that signs what is pushed, and the line that makes nodes trust it.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <iostream>
@@ -39,8 +40,14 @@ std::optional<std::string> with_entry(const std::string& file, const store::trus
     bytes = std::move(*read);
     if (!bytes.empty() && !bytes.ends_with('\n')) bytes += '\n';
   }
-  bytes += trusted_key_text(entry);
   policy::diagnostics found;
+  const auto there = read_trusted_keys(file, bytes, found);
+  if (std::ranges::find(there, entry.name, &store::trusted_key::name) != there.end()) {
+    complain(file + " has a key of the name '" + entry.name + "' already, and names tell keys apart; nothing was written", "another --name; where the new key is to take the place of the old one, take that entry out first");
+    return std::nullopt;
+  }
+  found = {};
+  bytes += trusted_key_text(entry);
   (void)read_trusted_keys(file, bytes, found);
   if (!policy::has_errors(found)) return bytes;
   complain(file + " would not be right with this key:\n" + policy::to_text(found), "its list 'keys' must stand last in the file; add the entry by hand");

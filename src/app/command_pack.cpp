@@ -12,6 +12,7 @@
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/durable_file.hpp"
+#include "sluice/base/printable.hpp"
 #include "sluice/store/archive.hpp"
 
 namespace sluice::app {
@@ -38,6 +39,10 @@ std::optional<served> read_served(const pack_options& o, const std::optional<sto
   if (!archive) return complain(archive.error().message, "--against takes an archive that sluice pack made"), std::nullopt;
   if (whom) {
     const auto counts = store::check_archive(*archive, *whom, o.ring, now().wall);
+    if (const auto ring = store::ring_in(*archive); !counts && !ring.empty() && ring != o.ring) {
+      complain(path + " is an archive of ring '" + printable(ring) + "', and not of '" + o.ring + "': nothing was written", "is --ring the fleet's name? --against takes the archive that the same fleet is served; a fleet's first one is packed without it");
+      return std::nullopt;
+    }
     if (!counts) return complain(path + " is not gone on with: " + counts.error().message, "name the file of the keys that count: --trust, or SLUICE_TRUST"), std::nullopt;
     out.owes_approval = *counts;
   }

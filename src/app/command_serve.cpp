@@ -46,7 +46,7 @@ void announce(const gateway& g, bool json) {
                                           {"version", status.version.substr(0, 12)}, {"source", status.source}});
   if (status.state != "NONE") return;
   telemetry::log(level::warn, "there is no policy yet, so every request is denied",
-                 {{"reason", status.last_refusal ? status.last_refusal->message : !status.source_error.empty() ? "the source cannot be read: " + status.source_error : std::string("the source has none")}});
+                 {{"reason", status.last_refusal ? status.last_refusal->message : !status.source_error.empty() ? (status.connected ? "" : "the source cannot be read: ") + status.source_error : std::string("the source has none")}});
 }
 
 // Until a signal says stop. Looks after changed files once a second.

@@ -30,6 +30,7 @@ void print(const rollout::shadow_report& r) {
   std::cout << "version " << short_version(r.candidate) << " in shadow, " << rollout::span_of(r) << ", on " << r.nodes << (r.nodes == 1 ? " node\n" : " nodes\n");
   if (!r.others.empty()) std::cout << rollout::choice_of(r) << '\n';
   std::cout << "judged " << r.judged << " exchanges, " << r.not_judged << " were shed; " << r.inexact << " inexact, in no rate\n";
+  if (r.by_canary > 0) std::cout << rollout::beside_of(r) << '\n';
   for (const auto& [why, n] : r.why_inexact) std::cout << "  inexact " << n << ": " << printable(why) << '\n';
   std::cout << "cost of an exchange: " << rollout::cost_of(r) << "\n\nwhat would change, with 95 % intervals:\n";
   std::vector<std::vector<std::string>> rows = {{"of", "exchanges", "newly blocked", "newly passed", "other text"}};

@@ -291,6 +291,10 @@ int status(const status_options& options, bool json) {
   if (options.watch) return watch(*ring, options.ring.ring, verified, json);
   const auto is = look(*ring, verified);
   if (!is) return complain_ring(is.error()), 1;
+  // A new ring looks like that, and so does a mistyped name.
+  if (!is->head && is->damage.empty() && is->unheard.empty() && is->nodes.empty()) {
+    complain("nothing was ever activated in ring '" + options.ring.ring + "', and no node follows it", "is --ring (or SLUICE_RING) the fleet's name? A new ring begins with its first push");
+  }
   if (json) std::cout << to_json(*is, options.ring.ring).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
   else std::cout << told(*is, options.ring.ring);
   return 0;

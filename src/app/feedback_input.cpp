@@ -181,8 +181,8 @@ void add_decision_options(CLI::App& command, decision_options& options) {
   command.add_option("--since", options.since, "Decisions from then on: a time, or how long ago")->capture_default_str()->check(CLI::Validator(check_instant, ""));
 }
 
-std::optional<std::vector<rollout::logged_decision>> read_decisions(const decision_options& options, const std::string& master,
-                                                                    const std::vector<rollout::reviewed_decision>& with_text) {
+std::optional<logged_decisions> read_decisions(const decision_options& options, const std::string& master,
+                                               const std::vector<rollout::reviewed_decision>& with_text) {
   audit::filter which;
   if (!parse_instant(options.since, which.from)) return std::nullopt;
   const auto logs = log_sources::open(options.logs);
@@ -192,6 +192,7 @@ std::optional<std::vector<rollout::logged_decision>> read_decisions(const decisi
   for (const auto& each : with_text) wanted.insert(each.decision);
   const auto value_key = master.empty() ? std::string() : audit_value_key(master);
   std::map<std::string, rollout::logged_decision> by_id;
+  logged_decisions found;
   const auto read = audit::query(logs->folders(), which, [&](const std::string& line) {
     const auto record = parse_bounded<json>(line, record_bounds);
     if (!record.is_object() || !record.contains("id") || word(record, "event") == "opened") return true;
@@ -201,7 +202,9 @@ std::optional<std::vector<rollout::logged_decision>> read_decisions(const decisi
                                  .time = parse_time(word(record, "time")).value_or(wall_time{}), .rules = {}, .request = {}, .response = {}};
     std::optional<audit::kept_exchange> text;
     if (wanted.contains(out.id)) {
-      if (auto opened = texts.open(line)) text = std::move(*opened);
+      auto opened = texts.open(line);
+      if (opened || opened.error().code != errc::not_found) (opened ? found.opened : found.sealed).insert(out.id);
+      if (opened) text = std::move(*opened);
     }
     add_rules(out, record, text, value_key);
     if (text) add_text(out, *text);
@@ -209,9 +212,8 @@ std::optional<std::vector<rollout::logged_decision>> read_decisions(const decisi
     return true;
   });
   if (!read) return complain(read.error().message), std::nullopt;
-  std::vector<rollout::logged_decision> out;
-  for (auto& [id, each] : by_id) out.push_back(std::move(each));
-  return out;
+  for (auto& [id, each] : by_id) found.all.push_back(std::move(each));
+  return found;
 }
 
 }  // namespace sluice::app

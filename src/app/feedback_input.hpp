@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,12 @@ struct decision_options {
   std::string since = "30d";
 };
 void add_decision_options(CLI::App& command, decision_options& options);
+struct logged_decisions {
+  std::vector<rollout::logged_decision> all;
+  std::set<std::string> opened, sealed;  // of those whose text was asked for: it is kept, and opened or did not
+};
 // The decisions of the logs, those in `with_text` with what was kept of their text.
-[[nodiscard]] std::optional<std::vector<rollout::logged_decision>> read_decisions(const decision_options& options, const std::string& master,
-                                                                                 const std::vector<rollout::reviewed_decision>& with_text);
+[[nodiscard]] std::optional<logged_decisions> read_decisions(const decision_options& options, const std::string& master,
+                                                              const std::vector<rollout::reviewed_decision>& with_text);
 
 }  // namespace sluice::app

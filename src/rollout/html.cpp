@@ -21,11 +21,14 @@ code{font:.85em ui-monospace,monospace;overflow-wrap:anywhere}td:first-child cod
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
 td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
-ul{margin:.2rem 0;padding-left:1.1rem}dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.1rem 1rem;margin:.5rem 0}dt{color:var(--soft)}dd{margin:0;min-width:0;overflow-wrap:anywhere}
+ul{margin:.2rem 0;padding-left:1.1rem;overflow-wrap:anywhere}p.of{margin:.8rem 0 .2rem}dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.1rem 1rem;margin:.5rem 0}dt{color:var(--soft)}dd{margin:0;min-width:0;overflow-wrap:anywhere}
 figure{margin:0}figcaption{color:var(--soft);font-size:.85rem}
 svg{display:block;width:100%;min-width:36rem;height:auto;max-width:60rem}
 svg text{fill:var(--text);font:13px system-ui,sans-serif}svg .soft{fill:var(--soft)}svg .bar{fill:var(--bar)}svg .reach{stroke:var(--bar);stroke-width:2}svg .limit{stroke:var(--limit);stroke-width:2;stroke-dasharray:4 3}
-@media(max-width:40rem){body{padding:.6rem}dl{grid-template-columns:minmax(0,1fr)}dt{margin-top:.3rem}
+td.n .cases{white-space:normal}td.n .cases span{display:inline-block;white-space:nowrap}
+@media(max-width:40rem){.counts th{display:none}.counts tr{display:block;border-bottom:1px solid var(--line);padding:.4rem 0}.counts tr:first-child{display:none}
+.counts td{display:flex;justify-content:space-between;gap:.8rem;border:0;padding:.1rem 0}.counts td::before{content:attr(data-of);color:var(--soft)}.counts td:not([data-of]){display:block}
+body{padding:.6rem}dl{grid-template-columns:minmax(0,1fr)}dt{margin-top:.3rem}
 .checks th{display:none}.checks tr{display:block;border-bottom:1px solid var(--line);padding:.4rem 0}.checks td{display:inline-block;border:0;padding:.1rem .6rem .1rem 0}.checks td:last-child{display:block;padding:0}}
 )";
 
@@ -58,7 +61,11 @@ std::string number(double value) {
 
 std::string chart(const std::vector<bar>& bars, const std::string& caption) {
   if (bars.empty()) return {};
-  constexpr double left = 230, width = 340, row = 26, right = 150;
+  constexpr double left = 230, width = 340, row = 26;
+  // Room for the longest label, as wide as its letters are on the whole.
+  constexpr double letter = 7.5, right_min = 150, right_max = 330;
+  double right = right_min;
+  for (const bar& each : bars) right = std::clamp(letter * static_cast<double>(each.label.size()) + 16, right, right_max);
   // The interval of a bar with next to no cases reaches far and says little: it is cut off before it squeezes the others.
   constexpr double reach_max = 3;  // times the longest bar or limit
   double shown = 0, reach = 0;

@@ -213,7 +213,13 @@ void shadow_reading::decided(const std::string& line) {
   const auto j = parse_bounded<json>(line, record_bounds);
   const auto event = j.is_object() ? word(j, "event") : std::string();
   if (event == "shadowing" && word(j, "version") == newest_) of.activations.insert(word(j, "activation"));
-  if ((event != "decision" && event != "closed") || word(j, "arm") != "stable" || !member(j, "request").is_object() || !j["request"].is_object()) return;
+  if ((event != "decision" && event != "closed") || !member(j, "request").is_object() || !j["request"].is_object()) return;
+  const auto arm = word(j, "arm");
+  if (arm == "canary" && of.activations.contains(word(j, "activation"))) {
+    ++report.by_canary;
+    of.canaries.insert(word(j, "version"));
+  }
+  if (arm != "stable") return;
   const auto id = word(j, "id");
   const auto time = parse_time(word(j, "time"));
   if (!of.ids.contains(id)) {
@@ -282,6 +288,8 @@ result<shadow_report> shadow_reading::finish(const policy::bundle_ast* bundle) {
   std::ranges::sort(report.others, std::ranges::greater(), &other_candidate::last);
   report.live.assign(of.live.begin(), of.live.end());
   std::ranges::sort(report.live);
+  report.canaries.assign(of.canaries.begin(), of.canaries.end());
+  std::ranges::sort(report.canaries);
   report.nodes = of.nodes.size();
   for (auto& [key, row] : of.rules) {
     row.rule = key.rule;

@@ -61,6 +61,13 @@ std::string choice_of(const shadow_report& r) {
   return out + "; --candidate VERSION names another";
 }
 
+std::string beside_of(const shadow_report& r) {
+  if (r.by_canary == 0) return {};
+  std::string out = std::to_string(r.by_canary) + (r.by_canary == 1 ? " exchange was" : " exchanges were") + " decided by a canary beside it, version ";
+  for (const auto& each : r.canaries) out += (&each == &r.canaries.front() ? "" : ", ") + each.substr(0, 12);
+  return out + ", and not judged: what is in shadow is held against what is live";
+}
+
 std::string cost_of(const shadow_report& r) {
   return "p50 " + std::to_string(r.us_p50) + " µs, p99 " + std::to_string(r.us_p99) + " µs" +
          (r.times_live > 0 ? ", " + times(r.times_live) + " times the live version's (" + std::to_string(r.compared) + " compared)" : "");
@@ -70,7 +77,7 @@ std::string to_json(const shadow_report& r) {
   auto others = ordered_json::array();
   for (const auto& each : r.others) others.push_back({{"version", each.version}, {"judged", each.judged}, {"last", each.last ? ordered_json(rfc3339(*each.last)) : nullptr}});
   ordered_json out = {{"candidate", r.candidate}, {"chosen", r.was_named ? "named" : "newest"}, {"others", others}, {"live", r.live}, {"from", r.from ? ordered_json(rfc3339(*r.from)) : nullptr}, {"to", r.to ? ordered_json(rfc3339(*r.to)) : nullptr},
-                      {"nodes", r.nodes}, {"judged", r.judged}, {"exact", r.total.n}, {"inexact", r.inexact}, {"shed", r.not_judged}, {"why_inexact", r.why_inexact}, {"total", json_of(r.total)}};
+                      {"nodes", r.nodes}, {"judged", r.judged}, {"exact", r.total.n}, {"inexact", r.inexact}, {"shed", r.not_judged}, {"canary", {{"decided", r.by_canary}, {"versions", r.canaries}}}, {"why_inexact", r.why_inexact}, {"total", json_of(r.total)}};
   out["directions"] = out["tenants"] = ordered_json::object();
   for (const auto& [name, c] : r.by_direction) out["directions"][name] = json_of(c);
   for (const auto& [name, c] : r.by_tenant) out["tenants"][name] = json_of(c);
@@ -93,30 +100,35 @@ std::string to_json(const shadow_report& r) {
 
 namespace {
 
+// A figure says what it is of where a telephone shows each row as lines.
+std::string cell_of(std::string_view what) { return "<td class=\"n\" data-of=\"" + std::string(what) + "\">"; }
+
 std::string counts_cells(const shadow_counts& c) {
   std::string out;
-  for (const auto hits : {c.newly_blocked, c.newly_passed, c.other_text}) {
+  for (const auto& [of, hits] : {std::pair("newly blocked", c.newly_blocked), {"newly passed", c.newly_passed}, {"other text", c.other_text}}) {
     const auto r = rate_of(hits, c.n);
-    out += "<td class=\"n\">" + std::to_string(hits) + "<div class=\"cases\">" + percent(r.rate) + "; " + percent(r.lower) + " to " + percent(r.upper) + "</div></td>";
+    out += cell_of(of) + "<div>" + std::to_string(hits) + "<div class=\"cases\"><span>" + percent(r.rate) + ";</span> <span>" + percent(r.lower) + " to " + percent(r.upper) + "</span></div></div></td>";
   }
   return out;
 }
 
 std::string table_of(const std::string& title, const std::vector<std::pair<std::string, shadow_counts>>& rows) {
-  std::string out = "<h2>" + title + "</h2><div class=\"scroll\"><table><tr><th></th><th class=\"n\">exchanges</th><th class=\"n\">newly blocked</th><th class=\"n\">newly passed</th><th class=\"n\">other text</th></tr>\n";
-  for (const auto& [name, c] : rows) out += "<tr><td>" + escaped(name) + "</td><td class=\"n\">" + std::to_string(c.n) + "</td>" + counts_cells(c) + "</tr>\n";
+  std::string out = "<h2>" + title + "</h2><div class=\"scroll\"><table class=\"counts\"><tr><th></th><th class=\"n\">exchanges</th><th class=\"n\">newly blocked</th><th class=\"n\">newly passed</th><th class=\"n\">other text</th></tr>\n";
+  for (const auto& [name, c] : rows) out += "<tr><td>" + escaped(name) + "</td>" + cell_of("exchanges") + std::to_string(c.n) + "</td>" + counts_cells(c) + "</tr>\n";
   return out + "</table></div>\n";
 }
 
 std::string rules_table(const shadow_report& r) {
   if (r.rules.empty()) return {};
-  std::string out = "<h2>Rules</h2><div class=\"scroll\"><table><tr><th>rule</th><th>direction</th><th class=\"n\">matched</th><th class=\"n\">newly blocked</th><th class=\"n\">newly passed</th><th class=\"n\">other text</th><th>examples, masked</th></tr>\n";
+  std::string out = "<h2>Rules</h2><div class=\"scroll\"><table class=\"counts\"><tr><th>rule</th><th>direction</th><th class=\"n\">matched</th><th class=\"n\">newly blocked</th><th class=\"n\">newly passed</th><th class=\"n\">other text</th></tr>\n";
+  std::string examples;  // below: a column of them would leave the figures no room
   for (const auto& rule : r.rules) {
     std::string list;
     for (const auto& e : rule.examples) list += "<li><code>" + escaped(e.masked) + "</code> in " + escaped(e.where) + (e.tenant.empty() ? "" : ", tenant " + escaped(e.tenant)) + " <code>" + escaped(e.decision) + "</code></li>";
-    out += "<tr><td><code>" + escaped(rule.rule) + "</code></td><td>" + rule.direction + "</td><td class=\"n\">" + std::to_string(rule.matched) + "</td>" + counts_cells(rule.counts) + "<td>" + (list.empty() ? "" : "<ul>" + list + "</ul>") + "</td></tr>\n";
+    out += "<tr><td><code>" + escaped(rule.rule) + "</code></td><td>" + rule.direction + "</td>" + cell_of("matched") + std::to_string(rule.matched) + "</td>" + counts_cells(rule.counts) + "</tr>\n";
+    if (!list.empty()) examples += "<p class=\"of\"><code>" + escaped(rule.rule) + "</code>, " + rule.direction + "</p><ul>" + list + "</ul>\n";
   }
-  return out + "</table></div>\n";
+  return out + "</table></div>\n" + (examples.empty() ? "" : "<h2>Their examples, masked</h2>\n" + examples);
 }
 
 std::string rule_chart(const shadow_report& r) {
@@ -142,6 +154,7 @@ std::string to_html(const shadow_report& r) {
   fact("time", span_of(r));
   fact("nodes", std::to_string(r.nodes));
   fact("judged", std::to_string(r.judged) + " exchanges, " + std::to_string(r.not_judged) + " shed");
+  if (r.by_canary > 0) fact("canary", beside_of(r));
   fact("inexact", std::to_string(r.inexact) + ", in no rate");
   fact("cost", cost_of(r));
   out += "</dl>\n<p>What would have changed had it been live, with 95 % intervals. Text is shown masked.</p>\n";

@@ -68,6 +68,7 @@ struct agent::impl {
       do_what_was_asked();
       node.tick();
     }
+    from->leave();
   }
 
   bool take_trust() {

@@ -190,6 +190,11 @@ policy::activation activation_in(const bundle_archive& of) {
   return record ? record->activation : policy::activation{};
 }
 
+std::string ring_in(const bundle_archive& of) {
+  const auto record = parse_record(of.activation);
+  return record ? record->ring : std::string();
+}
+
 std::optional<policy::activation> activation_from(std::string_view text) { return parse_activation(text); }
 
 }  // namespace sluice::store

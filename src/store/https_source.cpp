@@ -62,7 +62,7 @@ void https_source::ask(milliseconds wait, int wake_fd) {
   back_off_ = milliseconds(0);
   next_ = wait == milliseconds(0) ? mono_now() + jittered(config_.download_wait != milliseconds(0) ? milliseconds(0) : config_.poll) : mono_now();
   if (got->unchanged) {
-    settled_ ? node_.contact() : node_.reached();
+    answers_the_same();
     // A server that does not wait is not asked without a pause.
     if (wait != milliseconds(0) && got->took < milliseconds(1000)) next_ = mono_now() + jittered(config_.poll);
     return;
@@ -70,6 +70,12 @@ void https_source::ask(milliseconds wait, int wake_fd) {
   etag_ = got->etag;
   take(got->body);
   if (etag_.empty()) next_ = mono_now() + jittered(config_.poll);
+}
+
+// What was served last is served still.
+void https_source::answers_the_same() {
+  if (settled_) return node_.contact();
+  behind_.empty() ? node_.reached() : node_.behind(behind_);
 }
 
 // What runs stays; the same bytes are not looked at again.
@@ -121,12 +127,10 @@ bool https_source::follows(const activation_record& record) {
   const auto& state = node_.state();
   if (record.activation < state.highest) {
     settled_ = false;
-    node_.reached();
-    if (!behind_told_) node_.log("warn", "HEAD_REGRESSED: the server is at " + policy::to_string(record.activation) + ", this node has seen " + policy::to_string(state.highest) + "; what runs stays");
-    behind_told_ = true;
+    behind_ = "HEAD_REGRESSED: the server is at " + policy::to_string(record.activation) + ", this node has seen " + policy::to_string(state.highest) + "; what runs stays";
+    node_.behind(behind_);
     return false;
   }
-  behind_told_ = false;
   if (record.activation == state.active && record.version != state.version && node_.freshness() != policy::freshness::none) {
     settled_ = false;
     node_.reached();
@@ -138,8 +142,9 @@ bool https_source::follows(const activation_record& record) {
 
 void https_source::take(const std::string& bytes) {
   digest_ = crypto::sha256_hex(bytes);
-  if (digest_ == refused_ && !again_.due(digest_)) return settled_ ? node_.contact() : node_.reached();
+  if (digest_ == refused_ && !again_.due(digest_)) return answers_the_same();
   if (digest_ != refused_) again_.forget();
+  behind_.clear();
   refused_.clear();
   auto archive = read_archive(bytes, {});
   if (!archive) return refuse(archive.error().message);

@@ -26,6 +26,7 @@ class https_source final : public source {
   [[nodiscard]] result<downloaded> download(milliseconds wait, int wake_fd);
   void refuse(const std::string& what, policy::activation as = {}, const std::string& version = {});
   void take(const std::string& bytes);
+  void answers_the_same();
   [[nodiscard]] placing placing_of(const manifest& of) const;
   [[nodiscard]] result<manifest> checked_manifest(const bundle_archive& from, wall_time t) const;
   [[nodiscard]] bool runs_record(const activation_record& record) const;
@@ -36,7 +37,8 @@ class https_source final : public source {
   std::string etag_;
   std::string digest_;   // SHA-256 of the archive that is looked at
   std::string refused_;  // SHA-256 of the archive that was refused last: a server without ETags hands it out again and again
-  bool behind_told_ = false, settled_ = false;
+  std::string behind_;   // how the archive that is served is behind this node; "": it is not
+  bool settled_ = false;
   retry again_;  // what is tried again: the archive
   mono_time next_{};
   milliseconds back_off_{0};

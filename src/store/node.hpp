@@ -69,6 +69,7 @@ class node {
   void agrees();
 
   void reached();                       // the source answers; what it says may still be older than what this node has seen
+  void behind(const std::string& why);  // the source answers with less than this node has seen: what runs stays
   void contact();                       // the source answered with what is, or follows, the newest activation
   void lost(const std::string& why);    // the source does not answer
   void tick();            // recomputes freshness; publishes when it changed

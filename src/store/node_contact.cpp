@@ -8,9 +8,19 @@
 namespace sluice::store {
 
 void node::reached() {
-  connected_ = true;
+  const bool answered = std::exchange(connected_, true);
   if (!say_source_error("")) return;
-  log("info", "the policy source answers again");
+  log("info", answered ? "the policy source is no longer behind what this node has seen" : "the policy source answers again");
+}
+
+// What was refused before is not what the source has by now.
+void node::behind(const std::string& why) {
+  connected_ = true;
+  {
+    const std::scoped_lock hold(lock_);
+    if (published_.last_refusal && !unsaved_) published_.last_refusal->stands = false;
+  }
+  if (say_source_error(why)) log("warn", why);
 }
 
 void node::contact() {

@@ -217,6 +217,11 @@ result<bool> publisher::lead(const std::string& who, milliseconds how_long) {
   return done->integer == 1;
 }
 
+result<void> publisher::resign(const std::string& who) {
+  const auto done = impl_->redis.command({"EVAL", std::string(resign_script), "1", impl_->keys.controller(), who});
+  return done ? result<void>() : std::unexpected(done.error());
+}
+
 result<std::vector<std::string>> publisher::staged() {
   const auto members = impl_->redis.command({"ZREVRANGE", impl_->keys.versions(), "0", "-1"});
   if (!members) return std::unexpected(members.error());

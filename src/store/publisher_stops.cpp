@@ -27,9 +27,9 @@ result<std::string> publisher::freeze(const std::string& note, const std::string
   return done ? result<std::string>(done->text) : std::unexpected(done.error());
 }
 
-result<void> publisher::thaw(const std::string& actor) {
+result<void> publisher::thaw(const std::string& actor, const std::string& note) {
   const auto& x = *impl_;
-  const auto gone = impl_->redis.command({"EVAL", std::string(thaw_script), "2", x.keys.freeze(), x.keys.stops(), entry_of("thaw", "", actor)});
+  const auto gone = impl_->redis.command({"EVAL", std::string(thaw_script), "2", x.keys.freeze(), x.keys.stops(), entry_of("thaw", "", actor, note)});
   if (!gone) return std::unexpected(gone.error());
   return gone->integer == 1 ? result<void>() : fail(errc::not_found, "ring " + x.ring + " is not frozen");
 }

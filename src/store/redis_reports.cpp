@@ -12,6 +12,7 @@ namespace {
 constexpr milliseconds heartbeat_every{10'000};
 constexpr milliseconds nodes_every{30'000};
 constexpr const char* node_seconds = "30";
+constexpr milliseconds leave_max{1000};
 constexpr const char* ack_seconds = "2592000";     // 30 days
 constexpr milliseconds forgotten_after{86'400'000};  // a node that was silent for a day is no longer counted
 constexpr const char* nodes_shown_max = "256";
@@ -111,6 +112,24 @@ result<void> redis_source::heartbeat() {
                {"ZADD", keys_.nodes(), std::to_string(t.count()), config_.node_id}};
   if (clock_) words.push_back({"ZREMRANGEBYSCORE", keys_.nodes(), "-inf", std::to_string((t - forgotten_after).count())});
   return tell(words);
+}
+
+// Takes its heartbeat away, for whoever counts the nodes that are there. What another process of that name has written is left to that one. By commands that
+// a heartbeat needs anyway: a user of Redis that was made for an earlier release may do this, too.
+void redis_source::leave() {
+  if (!commands_ || !commands_->usable()) return;
+  const auto until = mono_now() + leave_max;
+  const auto key = keys_.node(config_.node_id);
+  constexpr const char* nowhere = "-1";  // no time of any heartbeat
+  std::string why;
+  const auto says = commands_->pipeline({{"HGET", key, "boot"}}, until);
+  if (says && says->front().text != boot_) return;
+  const auto gone = says ? commands_->pipeline({{"EXPIRE", key, "0"}, {"ZADD", keys_.nodes(), nowhere, config_.node_id}, {"ZREMRANGEBYSCORE", keys_.nodes(), nowhere, nowhere}}, until) : std::unexpected(says.error());
+  if (!gone) why = gone.error().message;
+  for (std::size_t i = 0; gone && i < gone->size(); ++i) {
+    if ((*gone)[i].kind == redis_reply::kind::error) why = (*gone)[i].text;
+  }
+  node_.log("info", why.empty() ? "this node has left ring " + config_.ring : "this node stands in ring " + config_.ring + " for up to " + node_seconds + " s more, because its heartbeat could not be taken away: " + why);
 }
 
 // The fleet, for this node's status page: the newest heartbeats, bounded, and seldom, for every node asks.

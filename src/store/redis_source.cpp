@@ -92,10 +92,8 @@ result<void> redis_source::check() {
   }
   damage_told_ = false;
   if (!*head && (node_.state().highest > policy::activation{} || node_.state().highest_lost)) {
-    node_.reached();
-    if (!behind_told_) node_.log("warn", "HEAD_REGRESSED: the ring is empty; what runs stays until the next push");
+    node_.behind("HEAD_REGRESSED: the ring is empty" + (node_.state().highest > policy::activation{} ? ", this node has seen " + policy::to_string(node_.state().highest) : std::string()) + "; what runs stays until the next push");
     next_heartbeat_ = {};  // publishers must hear of it, also when heartbeats are lost once more
-    behind_told_ = true;
     return {};
   }
   if (!*head) {
@@ -155,16 +153,10 @@ result<bool> redis_source::wanted(const activation_record& record) {
   if (const auto may = trusted(record); !may || !*may) return may;
   const auto& state = node_.state();
   if (record.activation < state.highest) {
-    node_.reached();
-    if (!behind_told_) {
-      node_.log("warn", "HEAD_REGRESSED: Redis is at " + policy::to_string(record.activation) + ", this node has seen " +
-                            policy::to_string(state.highest) + "; what runs stays until the next push");
-    }
-    behind_told_ = true;
+    node_.behind("HEAD_REGRESSED: Redis is at " + policy::to_string(record.activation) + ", this node has seen " + policy::to_string(state.highest) + "; what runs stays until the next push");
     next_heartbeat_ = {};  // publishers must hear of it, also when heartbeats are lost once more
     return false;
   }
-  behind_told_ = false;
   in_step_ = true;
   node_.contact();
   if (refused_ == record.text && !again_.due(record.text)) return false;
@@ -179,7 +171,9 @@ result<bool> redis_source::wanted(const activation_record& record) {
     return false;
   }
   if (runs_it && state.record.empty()) node_.note({.record = digest_of(record), .made_live = by_activator(record) ? record.text : std::string()});
-  return !runs_it || node_.unsaved() || !node_.runs(record.with);
+  const bool news = !runs_it || node_.unsaved() || !node_.runs(record.with);
+  if (!news) node_.agrees();
+  return news;
 }
 
 result<policy::bundle_source> redis_source::files_of(const std::string& version, const placing& as, const std::string& digest) {

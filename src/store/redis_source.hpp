@@ -22,6 +22,7 @@ class redis_source final : public source {
   void trust_changed() override { refused_.clear(); }
   void tell_soon() override { next_heartbeat_ = {}; }
   void meanwhile() override;
+  void leave() override;
 
  private:
   [[nodiscard]] result<void> connect();
@@ -65,7 +66,7 @@ class redis_source final : public source {
   std::string refused_;  // the record that was refused, as it stood in Redis: another under the same number is news
   retry again_;          // what of it is tried again: the record
   std::string end_told_;  // of which record it was told that its key ends, and when
-  bool behind_told_ = false, damage_told_ = false, silence_told_ = false;
+  bool damage_told_ = false, silence_told_ = false;
   const std::string boot_ = hex(crypto::random_bytes(8));  // this process, in its heartbeats
   bool beat_ = false, namesake_told_ = false;
   unsigned overwritten_ = 0;           // how often of late another process had written over them

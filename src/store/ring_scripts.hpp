@@ -130,6 +130,12 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 )lua";
 
+// KEYS: controller. ARGV: who. A lease that is another's by now stays.
+inline constexpr std::string_view resign_script = R"lua(
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])
+)lua";
+
 // KEYS: head, versions, then manifests and blobs that go. ARGV: how many versions there were when it was decided, the head's epoch and generation
 // then, then the versions that go: with another head one of them may have been live meanwhile.
 inline constexpr std::string_view prune_script = R"lua(

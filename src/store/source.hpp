@@ -19,6 +19,8 @@ class source {
   virtual void tell_soon() {}
   // Now and then while a version is built, which may take minutes: whoever listens should hear that the node lives.
   virtual void meanwhile() {}
+  // The last word: the process ends in good order, and nobody is to wait for this node. Takes a second at most, whatever becomes of it.
+  virtual void leave() {}
 };
 
 // Around ± 20 %, so that a fleet never asks in step.

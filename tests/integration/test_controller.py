@@ -1,11 +1,13 @@
 """What acts for a ring without a person: a bad canary ends, a rule that nodes demoted is demoted everywhere; and nothing else can be signed."""
 import json
+import os
 import re
 import signal
 import subprocess
 import time
 
 from lab import ROOT, SLUICE, Gateway, bundle, redis_says, sluice, until
+from redis_lab import Server
 from test_breaker import HEADERS, WILD, Load, demoted
 from test_policy_swaps import fleet, push
 
@@ -77,8 +79,49 @@ def test_a_controller_aborts_a_canary_that_blocks_more_and_a_second_one_takes_ov
     until("the nodes report on it", lambda: all(again in says(port, "HGET", f"{{sluice:it}}:node:{g.name}", "arms") for g in nodes), 30)
     until_it_looked(port)
     assert history(port)[0]["kind"] == "canary"
+    # Who is stopped leaves nobody waiting for its lease.
+    third = controller(lab, port, "c3")
+    until("the third waits", lambda: "this one waits" in (lab.dir / "c3.log").read_text())
+    lease = lambda: says(port, "GET", "{sluice:it}:controller")
+    third.send_signal(signal.SIGTERM)
+    assert third.wait(10) == 0 and lease() != "$-1\r\n", "nobody gives up what is another's"
     second.send_signal(signal.SIGTERM)
-    assert second.wait(10) == 0
+    assert second.wait(10) == 0 and lease() == "$-1\r\n", lease()
+
+
+def test_a_controller_without_a_key_writes_over_nothing_that_is_signed(lab):
+    trust = trusted(lab)
+    redis = Server(lab)
+    ring = ("--redis", f"redis://127.0.0.1:{redis.port}", "--ring", "it")
+    keys = ("--build-key", lab.dir / "build.pem", "--key", lab.dir / "activate.pem", "--trust", trust)
+    refused = lambda *more, **env: sluice("controller", *ring, *more, check=False, env=os.environ | env)
+    for r in (refused("--trust", trust), refused(SLUICE_TRUST=str(trust))):
+        assert r.returncode == 2 and "there is no key to sign with" in r.stderr and "--key FILE" in r.stderr, r
+    # A ring that nobody signs in has one without a key, until somebody does.
+    push(redis.port, bundle(lab.dir / "b"))
+    plain = controller(lab, redis.port, "plain")
+    log = lab.dir / "plain.log"
+    until("it acts", lambda: "acts for the ring" in log.read_text())
+    sluice("push", bundle(lab.dir / "b", ("Ostwick Savings",)), *ring, *keys)
+    until("it says that it cannot", lambda: "there is no key to sign with" in log.read_text())
+    until("and keeps nobody from it", lambda: redis("get", redis.key("controller")) == "", 30)
+    assert plain.poll() is None and log.read_text().count("there is no key") == 1, log.read_text()
+    r = refused()
+    assert r.returncode == 2 and "there is no key to sign with, and what is live in ring it is signed with key" in r.stderr and "nothing was written" in r.stderr, r
+    assert redis("get", redis.key("controller")) == "" and redis.head() == "1-2"
+
+
+def test_a_key_that_may_do_more_does_not_belong_to_a_controller(lab):
+    trust = trusted(lab)
+    redis = Server(lab)
+    one = controller(lab, redis.port, "c", "--key", lab.dir / "activate.pem", "--trust", trust)
+    log = lab.dir / "c.log"
+    until("it acts", lambda: "acts for the ring" in log.read_text())
+    assert "trust.yaml gives it activate" in log.read_text() and "The role safety is enough" in log.read_text(), log.read_text()
+    one.terminate()
+    controller(lab, redis.port, "d", "--key", lab.dir / "safety.pem", "--trust", trust)
+    until("the other acts", lambda: "this controller acts" in (lab.dir / "d.log").read_text(), 30)
+    assert "can sign more" not in (lab.dir / "d.log").read_text()
 
 
 def test_what_nodes_demote_is_demoted_for_the_ring_by_a_key_that_can_do_no_more(lab):

@@ -242,6 +242,11 @@ def test_one_proposal_that_the_bundle_does_not_take_stops_no_other(lab):
     assert len(told["refused"]) == 1 and "of rule rivals is refused" in told["refused"][0] and "an empty word" in told["refused"][0], told
     text = patch.read_text()
     assert 'match: {keywords: ["Halden Broker"]}' in text and "when:" not in text and text.count('"must_pass"') == 2, text
+    # The secret of another gateway opens nothing: that is no word that nothing is new.
+    (lab.dir / "other").write_text("cd" * 32 + "\n")
+    r = sluice(*[lab.dir / "other" if w == lab.dir / "master" else w for w in command], "--json", check=False)
+    assert r.returncode == 1 and "--secret opens none of the 2 sealed texts of labelled decisions" in r.stderr + r.stdout and "left as it was" in r.stderr + r.stdout, r
+    assert patch.read_text() == text, "what was proposed before stays"
     # What was taken over once is not proposed again.
     subprocess.run(["git", "init", "-q", lab.dir / "b"], check=True)
     subprocess.run(["git", "apply", patch], check=True, cwd=lab.dir / "b", capture_output=True)

@@ -176,12 +176,13 @@ def test_a_freeze_and_a_revocation_stop_what_they_name(lab):
     assert "audit until Friday" in ring(port, "status").stdout
     ring(port, "rollback", "--revoke", "--wait", "1")
     assert redacts(g, up, "Halden Bank"), "a rollback passes a freeze"
-    ring(port, "freeze", "--lift")
+    ring(port, "freeze", "--lift", "--note", "audit is done")
     again = push(port, bad, check=False)
     assert again.returncode == 1 and "is revoked, by " in again.stderr and "nothing was uploaded" in again.stderr and "sluice unrevoke" in again.stderr, again
     until("the node keeps no revoked version", lambda: len(g.state()["stored_versions"]) == 1, seconds=45)
     told = json.loads(ring(port, "history", "--json").stdout)
     assert [e["kind"] for e in told] == ["thaw", "revoke", "rollback", "freeze", "activate", "activate"], told
+    assert told[0]["note"] == "audit is done", told[0]
     version = told[1]["version"]
     assert version != g.state()["version"] and told[3]["note"] == "audit until Friday" and all(e["actor"] and e["time"] for e in told), told
     rows = ring(port, "history", "--limit", "3").stdout.splitlines()
@@ -221,6 +222,11 @@ def test_a_freeze_over_a_freeze_says_what_it_takes_the_place_of(lab):
     second = fleet.run("freeze", "--note", "year end", "--json")
     assert "the ring was frozen already: audit until Friday (ada)" in second.stderr and json.loads(second.stdout)["replaced"] == "audit until Friday (ada)", second
     assert "year end" in fleet.run("status").stdout
+    # A mistyped name looks like a new ring: whoever asks of it is asked whether it is meant.
+    for more in ([], ["--json"]):
+        elsewhere = sluice("status", "--redis", f"redis://127.0.0.1:{redis.port}", "--ring", "itt", *more)
+        assert "nothing was ever activated in ring 'itt', and no node follows it" in elsewhere.stderr and "is --ring (or SLUICE_RING) the fleet's name?" in elsewhere.stderr, elsewhere
+    assert json.loads(elsewhere.stdout)["head"] is None and fleet.run("status").stderr == ""
 
 
 def test_a_note_stays_in_its_row(lab):

@@ -210,6 +210,41 @@ def test_a_server_that_lies_can_only_withhold(lab):
     assert g.state()["state"] == "FRESH"
 
 
+def test_an_archive_of_another_ring_is_called_that(lab):
+    key = keys(lab, ci="build,activate")
+    signed = ["--key", key["ci"], "--trust", lab.dir / "trusted.yaml"]
+    packed(lab, more=signed)
+    r = sluice("pack", bundle(lab.dir / "b", ("Halden Bank", "Ostwick Savings")), "--out", lab.dir / "next.tar.gz", "--against", lab.dir / "prod.tar.gz", "--ring", "itt", *signed, check=False)
+    assert r.returncode == 1 and "is an archive of ring 'it', and not of 'itt'" in r.stderr and "is --ring the fleet's name?" in r.stderr and "--trust" not in r.stderr, r
+    assert not (lab.dir / "next.tar.gz").exists()
+
+
+def test_the_status_says_that_a_server_went_back(lab):
+    server = Server(lab)
+    first, _ = packed(lab)
+    second, _ = packed(lab, "Ostwick Savings", more=["--against", lab.dir / "prod.tar.gz"])
+    server.serve(second)
+    g = node(lab, server)
+    log = lambda: (lab.dir / "gw.log").read_text()
+    server.serve(gzip.compress(b"no tar at all"))
+    until("what is none is refused", lambda: (g.state()["last_refusal"] or {}).get("stands"))
+    why = "HEAD_REGRESSED: the server is at 1-1, this node has seen 1-2"
+    for times in (1, 2):
+        server.serve(first)
+        until("it says how it is behind", lambda: why in (g.state()["source_error"] or ""))
+        for etag in (server.etag, '"again"'):  # unchanged; the same bytes under another name
+            until("it waits for news", lambda: server.waited > 0)
+            with server.changed:
+                server.etag, server.waited = etag, 0
+                server.changed.notify_all()
+            until("it was answered and asks again", lambda: server.waited > 0)
+        state = g.state()
+        assert state["connected"] and why in state["source_error"] and not state["last_refusal"]["stands"], state
+        assert log().count(why) == times, "told once each time that it happens"
+        server.serve(second)
+        until("nothing is behind any more", lambda: g.state()["source_error"] is None and g.state()["state"] == "FRESH")
+
+
 def test_a_weaker_version_needs_a_second_key_in_its_archive(lab):
     server = Server(lab)
     key = keys(lab, one="build,activate", lead="approve", other="approve")

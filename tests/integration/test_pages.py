@@ -17,15 +17,17 @@ LOOK = """<!doctype html><meta charset="utf-8"><body style="margin:0"><iframe id
 function light(c) { return c.map(v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4).reduce((s, v, i) => s + v * [.2126, .7152, .0722][i], 0) }
 function rgb(text) { const n = text.match(/[\\d.]+/g).map(Number); return n.length > 3 && n[3] === 0 ? null : n.slice(0, 3) }
 document.getElementById('f').onload = e => {
-  const w = e.target.contentWindow, d = w.document, root = d.documentElement, page = rgb(w.getComputedStyle(d.body).backgroundColor), pale = [], wide = []
+  const w = e.target.contentWindow, d = w.document, root = d.documentElement, page = rgb(w.getComputedStyle(d.body).backgroundColor), pale = [], wide = [], hidden = []
   for (const each of d.body.querySelectorAll('*')) {
     const style = w.getComputedStyle(each), box = each.getBoundingClientRect()
+    if (style.overflowX === 'auto' && each.scrollWidth > each.clientWidth + 1) hidden.push(each.textContent.slice(0, 40))
+    if (each.tagName === 'text' && (box.right > each.closest('svg').getBoundingClientRect().right + 1)) wide.push(each.textContent)
     if (box.right > WIDTH + 1 && !each.closest('.scroll')) wide.push(each.tagName + ' ' + each.textContent.slice(0, 40))
     if (![...each.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()) || each.tagName.toLowerCase() === 'title') continue
     const ink = rgb(each.closest('svg') ? style.fill : style.color), a = light(ink), b = light(page), ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05)
     if (ratio < (parseFloat(style.fontSize) >= 24 ? 3 : 4.5)) pale.push(each.tagName + ' ' + ratio.toFixed(1) + ' ' + each.textContent.slice(0, 40))
   }
-  document.getElementById('out').textContent = JSON.stringify({width: root.clientWidth, needs: root.scrollWidth, dark: w.matchMedia('(prefers-color-scheme: dark)').matches, page: page, wide: wide.slice(0, 5), pale: pale.slice(0, 5), seen: d.body.innerText.length})
+  document.getElementById('out').textContent = JSON.stringify({width: root.clientWidth, needs: root.scrollWidth, dark: w.matchMedia('(prefers-color-scheme: dark)').matches, page: page, wide: wide.slice(0, 5), hidden: hidden, pale: pale.slice(0, 5), seen: d.body.innerText.length})
 }
 </script>"""
 
@@ -57,13 +59,14 @@ def look_at(lab, page, width, dark):
 def check(lab, page, words):
     for word in words:
         assert word.encode() in page, word
-    for width in (390, 1280):
+    for width in (390, 1000, 1280):
         for dark in (False, True):
             told, console = look_at(lab, page, width, dark)
             what = (width, dark, told)
             assert told["dark"] == dark and told["width"] == width and told["seen"] > 300, what
             assert (sum(told["page"]) < 200) == dark, what
             assert told["needs"] <= told["width"] and not told["wide"], f"it scrolls sideways: {what}"
+            assert width < 1000 or not told["hidden"], f"a part of it is to be seen only by scrolling: {what}"
             assert not told["pale"], f"too little contrast: {what}"
             assert not console, console
 

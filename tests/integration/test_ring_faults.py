@@ -1,5 +1,7 @@
 """A ring that others write into, a Redis that answers late, a clock that is wrong: what nodes and commands make of it."""
 import json
+import os
+import signal
 import threading
 import time
 
@@ -116,6 +118,34 @@ def test_demote_says_what_it_cannot_read_and_takes_nothings_place(lab):
     redis("del", redis.key(f"blob:{digests[0]}"))
     r = fleet.run("demote", "rivals", check=False)
     assert r.returncode == 1 and "cannot be read" in r.stderr and "no version that decides" not in r.stderr, r.stderr
+
+
+def test_nobody_waits_for_a_node_that_was_stopped(lab):
+    redis = Server(lab)
+    fleet = Fleet(lab, redis.port)
+    nodes = [fleet.node(n) for n in range(3)]
+    fleet.push(wait=3)
+    there = lambda: {n["id"]: n["alive"] for n in json.loads(fleet.run("status", "--json").stdout)["nodes"]}
+    nodes[2].kill()  # one that died may be back in a moment, and is waited for
+    begin = time.monotonic()
+    nodes[1].kill(signal.SIGTERM)
+    assert nodes[1].process.returncode == 0 and there() == {"gw0": True, "gw2": True}, there()
+    assert "this node has left ring it" in (lab.dir / "gw1.log").read_text()
+    nodes[2].start()
+    told = fleet.push("Ostwick Savings", more=("--wait", "all", "--timeout", "20s"))
+    assert time.monotonic() - begin < 20 and "gw1" not in told.stdout, told.stdout
+    nodes[1].start()
+    until("it is back", lambda: there() == {"gw0": True, "gw1": True, "gw2": True})
+    # What another process of its name has written is not taken away.
+    redis("hset", redis.key("node:gw1"), "boot", "another")
+    nodes[1].kill(signal.SIGTERM)
+    assert there()["gw1"]
+    # A Redis that does not answer keeps nobody from stopping.
+    os.kill(redis.process.pid, signal.SIGSTOP)
+    begin = time.monotonic()
+    nodes[0].kill(signal.SIGTERM)
+    os.kill(redis.process.pid, signal.SIGCONT)
+    assert nodes[0].process.returncode == 0 and time.monotonic() - begin < 9, time.monotonic() - begin
 
 
 def test_a_controller_tells_once_that_redis_is_away(lab):

@@ -155,6 +155,26 @@ def test_a_shadow_is_promoted_or_ends_and_changes_no_byte(lab):
     assert g.state()["shadow"] is None and g.ask("about my tax return")[0] == 400
 
 
+def test_what_a_canary_decides_beside_a_shadow_is_counted_and_not_judged(lab):
+    port, up, source, make = fleet(lab, HEADERS)
+    lab.redis(port)
+    g = make(0)
+    push(port, bundle(lab.dir / "live", extra=LIVE), "--wait", "1")
+    trial = json.loads(push(port, bundle(lab.dir / "trial", ("Halden Bank", "Merrow Capital"), extra=LIVE), "--canary", "40", "--wait", "1", "--json").stdout)["version"]
+    push(port, bundle(lab.dir / "next", extra=NEXT), "--shadow", "--wait", "1")
+    for n in range(30):
+        assert g.post({"model": "m", "messages": [{"role": "user", "content": "hello"}]}, {"x-tenant": "acme", "x-user": f"u{n}", "x-conversation": f"c{n}"})[0] == 200
+    arms = [r["arm"] for r in g.records() if r["event"] == "decision"]
+    stable, canary = arms.count("stable"), arms.count("canary")
+    assert stable + canary == 30 and canary > 3, arms
+    until("the others were judged", lambda: f"sluice_shadow_judged_total {stable}\n" in g.get("/metrics")[1], 30)
+    g.records()
+    report = json.loads(sluice("shadow", "report", "--from", g.audit, "--json").stdout)
+    assert report["judged"] == stable and report["shed"] == 0 and report["canary"] == {"decided": canary, "versions": [trial]}, report
+    told = sluice("shadow", "report", "--from", g.audit).stdout
+    assert f"{canary} exchanges were decided by a canary beside it, version {trial[:12]}, and not judged" in told, told
+
+
 def test_a_conversation_that_is_sent_again_is_one_hit_of_each_rule(lab):
     """A chat of eight turns: what stands in it counts once in the report of a shadow."""
     port, up, source, make = fleet(lab, HEADERS)

@@ -85,6 +85,10 @@ def test_a_key_goes_into_a_file_that_is_right_and_stays_so(lab):
     trusted, key = lab.dir / "trusted.yaml", lab.dir / "more.pem"
     keys(lab, ci="build", ops="activate")
     assert trusted.read_text().count("keys:") == 1 and trusted.read_text().count("name:") == 2, trusted.read_text()
+    before = trusted.read_text()
+    said = sluice("keygen", key, "--name", "ops", "--trust-file", trusted, check=False)
+    assert said.returncode == 1 and "has a key of the name 'ops' already" in said.stderr and "another --name" in said.stderr and "by hand" not in said.stderr, said
+    assert trusted.read_text() == before and not key.exists()
     for broken in (trusted.read_text() + "more: 1\n", "keys: nonsense\n"):
         trusted.write_text(broken)
         said = sluice("keygen", key, "--name", "more", "--trust-file", trusted, check=False)

@@ -59,6 +59,8 @@ struct shadow_report {
   std::optional<wall_time> from, to;
   std::uint64_t judged = 0, inexact = 0;    // inexact ones are in no rate
   std::uint64_t not_judged = 0;             // shed: decisions under those activations that have no record in shadow
+  std::uint64_t by_canary = 0;              // decisions of a canary beside it: the version is held against what is live, so these are not judged
+  std::vector<std::string> canaries;        // the versions that made them
   std::map<std::string, std::uint64_t> why_inexact;
   shadow_counts total;
   std::map<std::string, shadow_counts> by_direction, by_tenant;
@@ -101,7 +103,7 @@ class shadow_reading {
     std::unordered_map<std::string, open_decision> passed;
     std::vector<std::uint64_t> us;
     std::uint64_t compared_us = 0, live_us = 0;
-    std::unordered_set<std::string> nodes, live;
+    std::unordered_set<std::string> nodes, live, canaries;
     std::unordered_set<std::string> activations;  // under which it was in shadow: between them nothing was to judge
     std::map<std::string, std::uint64_t> hits;  // exchanges with a finding that is new, by rule
     std::unordered_map<std::string, bool> spans;  // of conversations, that were counted
@@ -119,6 +121,8 @@ class shadow_reading {
 [[nodiscard]] std::string span_of(const shadow_report& report);
 // Why the report is about this version, where there were others; "" where there was none.
 [[nodiscard]] std::string choice_of(const shadow_report& report);
+// What a canary decided meanwhile; "" where there was none.
+[[nodiscard]] std::string beside_of(const shadow_report& report);
 [[nodiscard]] std::string cost_of(const shadow_report& report);
 [[nodiscard]] std::string asked(const shadow_promotion& promotion);
 [[nodiscard]] std::string named(const std::string& tenant);

@@ -133,12 +133,12 @@ struct agent_status {
   std::string downgrade;                    // why an older version is in force than the source gives; "" when it is not
   std::string source;                       // "directory policies" or "redis://host:port ring R"
   bool connected = false;
-  std::string source_error;                 // why it is not; "" while it is, and before it was asked
+  std::string source_error;                 // why it is not, or how it is behind what this node has seen; "" otherwise, and before it was asked
   std::optional<wall_time> last_contact, last_activation, last_attempt;
   struct refusal {
     wall_time time;
     std::string activation, version, phase, message;
-    bool stands = true;  // false: the source has since given what is in force
+    bool stands = true;  // false: what was refused is not what the source has any more
   };
   std::optional<refusal> last_refusal;
   std::uint64_t refusals = 0;               // since the start
@@ -173,7 +173,7 @@ class agent {
     std::function<void(const std::string& level, const std::string& message)> log;
   };
   agent(agent_config config, callbacks calls);
-  ~agent();  // stops and joins
+  ~agent();  // stops and joins; a ring hears that this node is gone
 
   // Loads the last good version from disk (if any) and the source once, in this thread, so that the first request meets a
   // policy when there is one; then starts the thread. Never fails: with nothing to load the node denies.

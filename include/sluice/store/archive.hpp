@@ -44,6 +44,8 @@ struct sealing {
 [[nodiscard]] result<provenance> approve_archive(bundle_archive& of, const std::optional<trust>& by, const crypto::signing_key& key);
 // The number in an archive, unchecked; 0-0 without one.
 [[nodiscard]] policy::activation activation_in(const bundle_archive& of);
+// The ring that its activation is for, unchecked; "" where it does not say.
+[[nodiscard]] std::string ring_in(const bundle_archive& of);
 // "1-17".
 [[nodiscard]] std::optional<policy::activation> activation_from(std::string_view text);
 

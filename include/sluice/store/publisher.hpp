@@ -187,11 +187,13 @@ class publisher {
   [[nodiscard]] result<std::vector<std::vector<acknowledgement>>> acknowledgements(const std::vector<head_record>& of);
   // Makes `who` the one controller of the ring for so long, or lets it stay so. False: another one is.
   [[nodiscard]] result<bool> lead(const std::string& who, milliseconds how_long);
+  // Gives that up where it is still `who`, so that another one need not wait for its end.
+  [[nodiscard]] result<void> resign(const std::string& who);
   // While a ring is frozen only what takes harm away passes: rollback, abort, demote. errc::not_found from thaw: it was not frozen.
   // Each of these four writes who did it, and why, into the ring's record of stops.
   // What freeze gives is the reason that it has put another one in the place of; "": the ring was not frozen.
   [[nodiscard]] result<std::string> freeze(const std::string& note, const std::string& actor);
-  [[nodiscard]] result<void> thaw(const std::string& actor);
+  [[nodiscard]] result<void> thaw(const std::string& actor, const std::string& note = {});
   [[nodiscard]] result<std::optional<std::string>> frozen();
   // A revoked version is never activated again. errc::conflict: it is live; errc::not_found: it was never staged, or is not revoked.
   [[nodiscard]] result<void> revoke(const std::string& version, const std::string& actor, const std::string& note = {});

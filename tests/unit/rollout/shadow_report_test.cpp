@@ -178,6 +178,28 @@ TEST(shadow_report, calls_nothing_shed_that_came_while_nothing_was_in_shadow) {
   EXPECT_EQ(reading.finish(nullptr).value().not_judged, 3u);
 }
 
+TEST(shadow_report, names_what_a_canary_decided_beside_it) {
+  const std::string trial(64, 'e');
+  const auto by_canary = [&](const std::string& id, const std::string& activation) {
+    return R"({"event":"decision","time":"2026-12-01T12:00:00.500000Z","activation":")" + activation + R"(","id":")" + id + R"(","arm":"canary","version":")" + trial + R"(","request":)" + side("allow", "allow", "") +
+           R"(,"response":null,"verdict":"allow"})";
+  };
+  shadow_reading reading("");
+  reading.judged(in_shadow({.id = "d1"}));
+  reading.judged(in_shadow({.id = "d2"}, 2));
+  reading.decided(by_canary("d3", ""));
+  reading.decided(by_canary("d4", ""));
+  reading.decided(by_canary("d5", "1-9"));
+  const auto made = reading.finish(nullptr).value();
+  EXPECT_EQ(made.judged, 2u);
+  EXPECT_EQ(made.not_judged, 0u) << "nothing was shed";
+  EXPECT_EQ(made.by_canary, 2u) << "under 1-9 nothing was in shadow";
+  EXPECT_EQ(made.canaries, std::vector{trial});
+  EXPECT_EQ(beside_of(made), "2 exchanges were decided by a canary beside it, version eeeeeeeeeeee, and not judged: what is in shadow is held against what is live");
+  EXPECT_NE(to_html(made).find("decided by a canary"), std::string::npos);
+  EXPECT_NE(to_json(made).find(R"("decided": 2)"), std::string::npos);
+}
+
 TEST(shadow_report, holds_promote_when_against_unlabelled_traffic) {
   policy::bundle_ast bundle;
   policy::policy_ast p;

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <thread>
 
 #include "sluice/store/archive.hpp"
 #include "../temporary_folder.hpp"
@@ -122,6 +123,31 @@ TEST_F(fetching, a_key_that_ended_takes_nothing_from_what_runs_also_after_a_rest
   server_.serve(packed("two", {1, 2}, version("one")));
   EXPECT_TRUE(node.until_event("refused", "expired"));
   EXPECT_EQ(node->status().version, version("one"));
+}
+
+TEST_F(fetching, a_server_that_went_back_is_told_of_each_time_and_what_it_served_before_does_not_stand) {
+  const auto first = packed("one", {1, 1}, ""), second = packed("two", {1, 2}, version("one"));
+  server_.serve(first);
+  watched_agent node(config());
+  node->start();
+  ASSERT_TRUE(node.until_version(version("one")));
+  server_.serve(second);
+  ASSERT_TRUE(node.until_version(version("two")));
+  server_.serve("no archive");
+  ASSERT_TRUE(node.until_event("refused", "archive"));
+  const std::string why = "HEAD_REGRESSED: the server is at 1-1, this node has seen 1-2; what runs stays";
+  for (const std::size_t times : {1u, 2u}) {
+    server_.serve(first);
+    ASSERT_TRUE(node.until([&](const auto&) { return node->status().source_error == why; }));
+    server_.serve(first);  // under another ETag
+    std::this_thread::sleep_for(milliseconds(200));
+    EXPECT_EQ(node->status().source_error, why) << "also while it answers the same again";
+    EXPECT_TRUE(node->status().connected);
+    EXPECT_FALSE(node->status().last_refusal->stands);
+    EXPECT_EQ(node.logged(why), times);
+    server_.serve(second);
+    ASSERT_TRUE(node.until([&](const auto&) { return node->status().source_error.empty(); }));
+  }
 }
 
 TEST_F(fetching, who_missed_an_archive_asks_for_the_second_key) {

@@ -103,6 +103,8 @@ TEST_F(ring_agent, a_node_never_goes_back_and_never_gives_one_number_two_meaning
   forge({1, 1}, version_of_text("one"));
   EXPECT_TRUE(node.until_log("HEAD_REGRESSED"));
   EXPECT_EQ(node.active().activation, second.activation);
+  EXPECT_EQ(node->status().source_error, "HEAD_REGRESSED: Redis is at 1-1, this node has seen 1-2; what runs stays until the next push");
+  EXPECT_TRUE(node->status().connected);
   forge({1, 2}, version_of_text("one"));
   EXPECT_TRUE(node.until_event("refused 1-2", "GEN_FORK"));
   EXPECT_EQ(node.active().snapshot->version(), second.version);
@@ -221,6 +223,42 @@ TEST_F(ring_agent, what_cannot_be_kept_is_not_acknowledged_until_it_can) {
   }
   EXPECT_EQ(answer(second.activation).state, "ACK");
   EXPECT_EQ(node.applied(), 2u);
+}
+
+TEST_F(ring_agent, what_was_refused_and_is_not_there_any_more_does_not_stand) {
+  watched_agent node(config());
+  live_on(node, "one");
+  const ring_keys keys("test");
+  const auto record = redis_->run({"HGET", keys.head(), "record"}).text;
+  redis_->run({"HSET", keys.head(), "epoch", "7", "gen", "1", "record", "{\"epoch\":-1"});
+  redis_->run({"PUBLISH", keys.notify(), "x"});
+  ASSERT_TRUE(node.until_event("refused", ""));
+  EXPECT_TRUE(node->status().last_refusal->stands);
+  redis_->run({"HSET", keys.head(), "epoch", "1", "gen", "1", "record", record});
+  redis_->run({"PUBLISH", keys.notify(), "x"});
+  EXPECT_TRUE(node.until_log("nothing that was refused stands"));
+  EXPECT_FALSE(node->status().last_refusal->stands);
+}
+
+TEST_F(ring_agent, a_node_that_ends_in_good_order_is_no_node_any_more) {
+  const auto head = push("one");
+  {
+    watched_agent node(config());
+    node->start();
+    ASSERT_TRUE(node.until_version(head.version));
+    until_a_node_reports("1-1");
+    node.stop();
+    EXPECT_EQ(node.logged("this node has left ring test"), 1u);
+  }
+  EXPECT_TRUE(connect().nodes().value().empty());
+  const auto answers = connect().acknowledgements(head.activation, head.version).value();
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].phase, "GONE") << "what it answered is nobody's word for what runs now";
+  EXPECT_EQ(answers[0].last, "ACK");
+  watched_agent again(config());
+  again->start();
+  until_a_node_reports("1-1");
+  EXPECT_EQ(connect().acknowledgements(head.activation, head.version).value().at(0).state, "ACK");
 }
 
 TEST_F(ring_agent, a_node_whose_memory_was_damaged_enforces_what_it_has_and_takes_what_the_ring_says) {
