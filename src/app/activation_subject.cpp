@@ -28,7 +28,7 @@ std::string ended(const store::head_record& of, const store::head_record& before
 }  // namespace
 
 activation_subject subject_of(const store::head_record& of, const store::head_record* before) {
-  activation_subject out{.version = store::subject_of(of), .rules = {}};
+  activation_subject out{.version = store::origin_of(of), .rules = {}};
   const store::head_record nothing;
   const auto& last = before != nullptr ? *before : nothing;
   if (of.kind == "abort") {

@@ -166,7 +166,7 @@ bool counts(const signing_options& with) {
 }
 
 // As far as the ring answers now; where it does not, each look asks again.
-bool may_follow(const controller_options& options, const store::redis_endpoint& where) {
+bool may_start(const controller_options& options, const store::redis_endpoint& where) {
   if (!options.signing.key_file.empty()) return true;
   auto ring = store::publisher::connect(where, options.ring.ring, call_timeout);
   const auto head = ring ? ring->head() : std::unexpected(ring.error());
@@ -182,7 +182,7 @@ int control(const controller_options& options) {
   }
   if (!counts(options.signing)) return 2;
   auto where = redis_of(options.ring);
-  if (!where || !may_follow(options, *where)) return 2;
+  if (!where || !may_start(options, *where)) return 2;
   sigset_t stop;
   sigemptyset(&stop);
   for (const int each : {SIGTERM, SIGINT}) sigaddset(&stop, each);

@@ -33,7 +33,7 @@ std::string key_of(const store::head_record& e, bool verified) {
 // What is known of an activation beside its record.
 struct entry_facts {
   std::optional<answer_count> answers;                // none: they could not be read
-  store::second_keys second = {};                     // that approved the version it is about (store::subject_of)
+  store::second_keys second = {};                     // that approved the version it is about (store::origin_of)
   bool revoked = false;                               // that version is, now
 };
 
@@ -48,7 +48,7 @@ nlohmann::ordered_json tree_of(const entry_facts& of) {
 nlohmann::ordered_json tree_of(const store::head_record& e, const activation_subject& about, bool verified, const entry_facts& facts) {
   const auto& how = e.how;
   nlohmann::ordered_json out = {{"activation", policy::to_string(e.activation)}, {"version", e.version}, {"canary", nullptr}, {"shadow", e.shadow}, {"kind", e.kind}, {"about", about.version}, {"rules", about.rules}, {"all_rules", about.all_rules}, {"actor", e.actor},
-                                {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}, {"verified", verified && !e.signed_by.empty() && e.doubt.empty()}, {"doubt", e.doubt}, {"origin_of", store::subject_of(e)}, {"commit", how.commit}, {"gate_report", how.gate_report},
+                                {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}, {"verified", verified && !e.signed_by.empty() && e.doubt.empty()}, {"doubt", e.doubt}, {"origin_of", store::origin_of(e)}, {"commit", how.commit}, {"gate_report", how.gate_report},
                                 {"gate_verdict", how.gate_verdict}, {"emergency", how.emergency}, {"skipped", how.skipped}, {"weaker", how.weaker}, {"approved_by", how.approved_by}};
   if (e.canary) out["canary"] = {{"version", e.canary->version}, {"percent", e.canary->basis_points / 100.0}};
   out.update(tree_of(facts));
@@ -96,14 +96,14 @@ std::vector<std::string> row_of(const store::ring_stop& s) {
 
 // What puts a version beside the one that is live has a row of that version's own below its own: why, commit, report and marks are no matter of the one that is live.
 std::vector<std::vector<std::string>> rows_of(const store::head_record& e, const activation_subject& about, bool verified, const entry_facts& facts) {
-  const bool trial = store::subject_of(e) != e.version;
+  const bool trial = store::origin_of(e) != e.version;
   const auto commit = or_dash(short_commit(e.how.commit)), report = or_dash(short_version(e.how.gate_report));
   auto why = e.note;
   if (e.kind != store::damaged_kind) add_word(why, marks_of(e, facts, verified));
   if (!trial) add_word(why, doubt_of(e));
   std::vector<std::vector<std::string>> out = {{policy::to_string(e.activation), short_version(e.version), told(e, about), e.time, e.actor, key_of(e, verified), trial ? "-" : commit,
                                                 trial ? "-" : report, facts.answers ? told(*facts.answers) : "?", trial ? doubt_of(e) : why}};
-  if (trial) out.push_back({"", short_version(store::subject_of(e)), "beside it", "", "", "", commit, report, "", why});
+  if (trial) out.push_back({"", short_version(store::origin_of(e)), "beside it", "", "", "", commit, report, "", why});
   return out;
 }
 
@@ -119,7 +119,7 @@ std::optional<std::vector<entry_facts>> facts_of(store::publisher& ring, const s
   if (!nodes) complain("which nodes owe an answer is not shown: " + printable(nodes.error().message), "see: sluice status");
   std::vector<entry_facts> out;
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    entry_facts each{.answers = {}, .second = (*second)[i], .revoked = std::ranges::find(*revoked, store::subject_of(entries[i])) != revoked->end()};
+    entry_facts each{.answers = {}, .second = (*second)[i], .revoked = std::ranges::find(*revoked, store::origin_of(entries[i])) != revoked->end()};
     // Who has not answered is known of the head alone: an older one was overtaken before some came to it.
     if (answers) each.answers = i == 0 && nodes ? counted((*answers)[i], entries[i], *nodes) : counted((*answers)[i]);
     out.push_back(std::move(each));

@@ -55,7 +55,7 @@ struct ring_state {
 // An activation is about one version, and says how that one came to be. Of the others their manifests say it.
 result<void> learn_how(store::publisher& ring, ring_state& of) {
   const auto& head = *of.head;
-  of.how[store::subject_of(head)] = head.how;
+  of.how[store::origin_of(head)] = head.how;
   for (const auto& version : {head.version, head.canary ? head.canary->version : std::string(), head.shadow}) {
     if (version.empty() || of.how.contains(version)) continue;
     auto known = of.verified ? ring.vouched_origin(version) : ring.origin(version);
@@ -194,7 +194,7 @@ std::string summary(const ring_state& is, const std::string& name) {
   const bool lost = !head || head->doubt.starts_with("cannot be read");
   const auto damaged = damage.empty() ? unverified(is) : (lost ? "DAMAGED: " : "DOES NOT COUNT: ") + damage + "; nodes keep what they have, and the next push or rollback mends it\n";
   if (!head) return (damage.empty() ? "ring " + name + ": " + (is.lost.nodes.empty() ? "nothing was ever activated" : "nothing is activated") + "\n" : "ring " + name + "\n" + damaged) + told_of_loss(is) + frozen + told_of_revoked(is);
-  const auto& subject = store::subject_of(*head);
+  const auto& subject = store::origin_of(*head);
   std::string out = "ring " + name + ": " + policy::to_string(head->activation) + " version " + short_version(head->version) + " (" + printable(head->kind + (subject == head->version ? "" : " of version " + short_version(subject)) + " by " + head->actor + ", " + head->time) + ")" +
                     (head->note.empty() ? "" : ": " + printable(head->note)) + "\n" + damaged + told_of_loss(is) + told_of_emergencies(is) + told_of_revoked(is);
   if (head->canary) {

@@ -120,7 +120,7 @@ void rearm(activation_record& r, const std::string& rule) {
 
 // By the very manifest that the activation goes by, and whether what that says of it holds where it is to be live.
 result<provenance> publisher::impl::made(const activate_request& what, const placing& as, const std::string& digest, const std::optional<activation_record>& last) {
-  const auto& subject = subject_of(what);
+  const auto& subject = origin_of(what);
   const auto manifest = fetch_manifest(redis, keys, subject, {}, now().wall, {}, digest);
   if (!manifest) {
     const bool takes_harm_away = what.kind == "abort" || what.kind == "demote" || what.kind == "rollback";
@@ -180,7 +180,7 @@ result<activation_record> publisher::impl::next(const activate_request& what, ac
   if (stays) r.back = last->back;
   // The history says how the version came to be whatever becomes of its manifest.
   if (auto pinned = pin_manifests(r, what, last); !pinned) return std::unexpected(pinned.error());
-  const auto& subject = subject_of(what);
+  const auto& subject = origin_of(what);
   auto how = made(what, subject == what.version ? placing{.ring = ring, .over = r.previous, .back = r.back} : placing{.ring = ring, .over = what.version}, r.manifest_of(subject), last);
   if (!how) return std::unexpected(how.error());
   r.how = std::move(*how);
@@ -302,7 +302,7 @@ result<std::string> publisher::impl::stage(const policy::bundle_source& source, 
 
 head_record to_head(const activation_record& r) {
   head_record out{.record = digest_of(r), .activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .previous = r.previous, .how = r.how, .canary = r.with.canary, .shadow = r.with.shadow, .demoted = r.with.demoted, .shown = r.with.shown, .back = r.back, .manifest = r.manifest_of(r.version)};
-  out.subject_manifest = r.manifest_of(subject_of(out));
+  out.origin_manifest = r.manifest_of(origin_of(out));
   const auto rule = std::ranges::find(r.with.rearmed_rules, r.activation, &rearming::at);
   out.rearmed = r.with.rearmed == r.activation || rule != r.with.rearmed_rules.end();
   if (rule != r.with.rearmed_rules.end()) out.rearmed_rule = rule->rule;

@@ -78,13 +78,13 @@ result<std::vector<second_keys>> publisher::approvals(const std::vector<head_rec
   std::map<std::pair<std::string, std::string>, result<manifest>> known;  // a version's, by its digest: many activations go on with one
   std::vector<second_keys> out;
   for (const auto& each : of) {
-    const auto& version = subject_of(each);
+    const auto& version = origin_of(each);
     if (version.empty() || !brings_version_in(each.kind)) {
       out.emplace_back();
       continue;
     }
-    auto at = known.find({version, each.subject_manifest});
-    if (at == known.end()) at = known.emplace(std::pair(version, each.subject_manifest), fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall, {}, each.subject_manifest)).first;
+    auto at = known.find({version, each.origin_manifest});
+    if (at == known.end()) at = known.emplace(std::pair(version, each.origin_manifest), fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall, {}, each.origin_manifest)).first;
     const auto& made = at->second;
     const bool unread = !made && (made.error().code == errc::not_found || made.error().code == errc::integrity);
     if (!made && !unread) return std::unexpected(made.error());

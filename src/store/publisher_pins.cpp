@@ -114,7 +114,7 @@ result<void> publisher::impl::pin_manifests(activation_record& r, const activate
   for (const auto& version : {r.version, what.canary ? what.canary->version : std::string(), what.shadow}) {
     if (version.empty() || r.manifests.contains(version)) continue;
     auto digest = version == what.version ? what.manifest : std::string();
-    const bool stays = last && (last->version == version || (goes_on && !(begins && version == subject_of(what))));
+    const bool stays = last && (last->version == version || (goes_on && !(begins && version == origin_of(what))));
     if (stays) digest = last->manifest_of(version);
     if (digest.empty() || !stays_pinned(version, digest, placing_in(r, version))) {
       auto made = pin(version);

@@ -44,7 +44,7 @@ struct head_record {
   policy::activation activation;
   std::string version, kind, actor, note, time;
   std::string previous = {};   // the version that decided before `version` did; "": none, or none that counts
-  // How the version that it is about (subject_of) had come to be then. Without `benign`. `weaker` also where it was held
+  // How the version that it is about (origin_of) had come to be then. Without `benign`. `weaker` also where it was held
   // against something else than what it follows.
   provenance how = {};
   std::optional<canary_version> canary = {};
@@ -57,7 +57,7 @@ struct head_record {
   std::size_t replicas = 0, replicas_have_it = 0;
   bool back = false;           // its version came to be live by a rollback
   std::string manifest = {};   // SHA-256 of what its version's manifest says; "": an older release made it
-  std::string subject_manifest = {};  // the same of the version that it is about
+  std::string origin_manifest = {};  // the same of the version that it is about
   std::string signed_by = {};  // ids of the keys, with commas; "" when nobody signed
   // Why its word does not count, for a publisher that asks for signatures (trust_only, sign_with); "" when it does, or when it cannot be read.
   std::string doubt = {};
@@ -78,7 +78,7 @@ struct ring_stop {
 
 // The version that an activation is about: what it puts beside the one that is live, or that one. What goes on beside it is none of its matter.
 template <class Activation>
-[[nodiscard]] const std::string& subject_of(const Activation& of) { return of.kind == "canary" && of.canary ? of.canary->version : of.kind == "shadow" ? of.shadow : of.version; }
+[[nodiscard]] const std::string& origin_of(const Activation& of) { return of.kind == "canary" && of.canary ? of.canary->version : of.kind == "shadow" ? of.shadow : of.version; }
 
 // Whether an activation of that kind brings a version in, for everybody or beside what is live. The others take something away or go back, and ask nobody
 // whether they may: that a version was approved once is no consent to them.
