@@ -76,7 +76,7 @@ struct ring_stop {
   std::string actor, note, time;
 };
 
-// The version that an activation is about: what it puts beside the one that is live, or that one. What goes on beside it is none of its matter.
+// The version of which an activation tells how it came to be: what it puts beside the one that is live, or that one. What goes on beside it is none of its matter.
 template <class Activation>
 [[nodiscard]] const std::string& origin_of(const Activation& of) { return of.kind == "canary" && of.canary ? of.canary->version : of.kind == "shadow" ? of.shadow : of.version; }
 
