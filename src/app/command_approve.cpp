@@ -1,5 +1,6 @@
 // sluice approve: the second key of a version that is weaker than the one before it, in a ring or in an archive.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -70,8 +71,8 @@ int approve_in_ring(const approve_options& options, bool json) {
   std::vector<std::string> places;
   std::string words;
   std::optional<store::provenance> how;
-  for (const auto& each : {after, also}) {
-    if (how && (!each || *each == *version)) continue;
+  for (const auto& each : {std::optional<std::string>(), after, also}) {
+    if (how && (!each || *each == *version || std::ranges::find(places, *each) != places.end())) continue;
     auto done = ring->approve(*version, by->key, each);
     if (!done) return complain_ring(done.error()), 1;
     how = std::move(done->how);
@@ -116,7 +117,7 @@ void add_approve(CLI::App& root, invocation& call) {
   auto options = std::make_shared<approve_options>();
   command->add_option("version", options->version, "The version or its first digits; may be left out with --archive");
   command->add_option("--key", options->key_file, "Your private key (sluice keygen --role approve)")->required();
-  must_name(*command->add_option("--after", options->after, "The version that it may follow, or its first digits; by default what is live, or, of what is live, what that followed"), "version");
+  must_name(*command->add_option("--after", options->after, "A version that it may follow as well, or its first digits: beside what is live, or, of what is live, what that followed; and, where every node refused what is live, what they run"), "version");
   add_trust_option(*command, options->trust_file, "The file of the keys that may build, as policy.trust.keys_file of the nodes: only what one of them built is approved; also from SLUICE_TRUST");
   add_optional_ring(*command, options->ring, "where the version is; also from SLUICE_REDIS");
   auto* archive = command->add_option("--archive", options->archive, "The archive (sluice pack) that holds the version, for nodes that fetch it by HTTPS");

@@ -35,7 +35,7 @@ struct controller_options {
   rollout::canary_terms terms;
 };
 
-constexpr const char* key_wanted = "--key FILE with one of role safety (sluice keygen safety.pem --name safety --role safety), and --trust; where nodes want no signature, make what is live anew without one: sluice activate VERSION";
+constexpr const char* key_wanted = "--key FILE with one of role safety (sluice keygen safety.pem --name safety --role safety), and --trust; where nodes want no signature, make what is live anew without one: sluice activate VERSION --unsigned";
 
 // Why nothing may be written over such a head without a key: nodes that want signatures would take none of it, and be behind for good. "": it may.
 std::string lacks_key(const store::head_record& head, const std::string& ring) {
@@ -61,6 +61,7 @@ class controlling {
     signs_ = true;
     if (auto done = act(); !done) {
       tell_fault(done.error().message);
+      give_up();  // one that cannot act keeps no other from it
       ring_.reset();
       signs_ = false;
       sign_again_ = {};
@@ -69,9 +70,11 @@ class controlling {
     fault_.clear();
   }
 
-  // Another one acts at its next look. Where that cannot be said the lease ends by itself.
+  // Another one acts at its next look. Where that cannot be said, for the connection is gone, the lease ends by itself.
   void give_up() {
     if (!ring_ || !leads_) return;
+    leads_ = false;
+    told_ = false;
     if (const auto done = ring_->resign(me_); !done) telemetry::log(level::warn, "another controller acts only once this one's lease has ended: " + done.error().message, {{"ring", options_.ring.ring}});
   }
 
@@ -88,13 +91,13 @@ class controlling {
     const auto head = ring_->vouched_head();
     // Somebody may have begun to sign while this one ran.
     if (auto lacking = head && options_.signing.key_file.empty() ? lacks_key(*head, options_.ring.ring) : std::string(); !lacking.empty()) return fail(errc::refused, lacking);
+    if (!head && head.error().code != errc::not_found) return std::unexpected(head.error());
     const auto leads = ring_->lead(me_, lease);
     if (!leads) return std::unexpected(leads.error());
     if (*leads != leads_ || !told_) telemetry::log(level::info, *leads ? "this controller acts for the ring" : "another controller acts for the ring; this one waits", {{"ring", options_.ring.ring}});
     leads_ = *leads;
     told_ = true;
-    if (!head && head.error().code == errc::not_found) return {};
-    if (!head) return std::unexpected(head.error());
+    if (!head) return {};
     const auto nodes = ring_->nodes();
     if (!nodes) return std::unexpected(nodes.error());
     // Also while it waits: whoever takes over has seen what the other saw.

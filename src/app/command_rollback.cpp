@@ -61,8 +61,12 @@ result<way_back> way_back_to(store::publisher& ring, const std::vector<store::he
 // The entry to go back to: of the version that `to` names by its first digits or by an activation, or of the newest that is not live, was live and is not
 // revoked. Nothing: there is none, or it was complained about.
 result<std::optional<store::head_record>> choose(store::publisher& ring, const std::vector<store::head_record>& history, const std::string& to) {
-  const auto revoked = ring.revoked();
+  auto revoked = ring.revoked();
   if (!revoked) return std::unexpected(revoked.error());
+  // Whoever names a version knows better than what nobody has signed.
+  const auto before = to.empty() ? ring.revoked_before_loss() : std::vector<std::string>();
+  if (!before) return std::unexpected(before.error());
+  revoked->insert(revoked->end(), before->begin(), before->end());
   std::set<std::string> skipped;
   for (const auto& e : history) {
     const bool is_live = e.version == history.front().version;
@@ -109,7 +113,7 @@ bool revoke_left(store::publisher& ring, const rollback_options& options, const 
   }
   if (const auto done = ring.revoke(left, actor_name(options.actor), options.note); !done) return complain_ring(done.error()), false;
   if (!json) std::cout << "version " << short_version(left) << " will not be activated again\n" << std::flush;
-  return true;
+  return kept_by_replicas(ring, "the revocation");
 }
 
 // The end of it for machines. `revoked`: whether what was left is; none: nobody asked for that, or nothing was left.

@@ -17,7 +17,8 @@ result<void> check_provenance(const manifest& of, const trust& whom, wall_time n
   const auto approved = as ? check_approval_as(of, whom, now, what, *as) : check_approval(whom, of.signed_as, now, what);
   if (approved) return {};
   const bool archived = as && as->archived;
-  const std::string approve = archived ? "whoever may: sluice approve --archive, and serve that file" : "whoever may: sluice approve";
+  const auto after = as && !as->astray.empty() && !archived ? " VERSION --after " + as->astray.substr(0, 12) : std::string();
+  const std::string approve = archived ? "whoever may: sluice approve --archive, and serve that file" : "whoever may: sluice approve" + after;
   if (otherwise.empty()) return fail(approved.error().code, approved.error().message + "; " + approve);
   return fail(approved.error().code, what + " was held against " + otherwise + ", so it may be weaker, and no second key has approved it there (policy.trust.require_approval): " +
                                          (archived ? "sluice pack it --against the archive of what runs here; or " + approve : approve + ", then sluice activate; or, where the ring has a version to go back to, sluice rollback, then push it again, so that it is held against what runs"));
@@ -30,7 +31,7 @@ std::string named(const std::string& version) { return version.empty() ? "nothin
 std::string held_otherwise(const manifest& of, const placing& as) {
   if (of.how.ring != as.ring) return "what was live in " + (of.how.ring.empty() ? "no ring" : "ring '" + of.how.ring + "'") + ", and this is ring '" + as.ring + "'";
   if (as.back) return {};
-  if (!as.astray.empty()) return named(of.how.against) + ", and nothing that counts leads there from " + named(as.astray) + ", which runs here";
+  if (!as.astray.empty() && !as.over.empty()) return named(of.how.against) + ", and nothing that counts leads there from " + named(as.astray) + ", which runs here";
   if (of.how.against != as.over) return named(of.how.against) + ", and follows " + named(as.over);
   return as.over.empty() && !as.first ? "nothing, where something was live before" : std::string();
 }

@@ -148,24 +148,19 @@ result<provenance> publisher::impl::made(const activate_request& what, const pla
 }
 
 result<activation_record> publisher::impl::next(const activate_request& what, activate_context& context) {
-  auto top = read_top(redis, keys);
-  if (!top) return std::unexpected(top.error());
+  auto is = look_at_top();
+  if (!is) return std::unexpected(is.error());
+  const auto* top = &is->top;
   if (top->no_next) return std::unexpected(nothing_follows(*top, top->damage));
+  if (is->jumps) return std::unexpected(nothing_follows(*top, "activation " + policy::to_string(top->record->activation) + " is signed with a key of the role safety, far above what it goes on with"));
   context.epoch = top->epoch;
   context.generation = top->generation;
-  context.doubt = doubt_about(*top);
+  context.doubt = is->doubt;
   context.head = top->record ? top->record->activation : policy::activation{};
   auto seen = reports();
   if (!seen) return std::unexpected(seen.error());
   // Only what somebody vouches for is gone on with.
-  auto last = context.doubt.empty() ? std::move(top->record) : std::nullopt;
-  if (last) {
-    auto step = follow_safety(*last);
-    if (!step) return std::unexpected(step.error());
-    if (step->jumps) return std::unexpected(nothing_follows(*top, "activation " + policy::to_string(last->activation) + " is signed with a key of the role safety, far above what it goes on with"));
-    context.doubt = std::move(step->doubt);
-    if (!context.doubt.empty()) last.reset();
-  }
+  auto last = is->vouched() != nullptr ? std::move(is->top.record) : std::nullopt;
   auto highest = std::max(top->number, last ? last->activation : policy::activation{});
   for (const auto& one : *seen) highest = std::max(highest, believed(one.fields.items[0].text, top->number));
   context.from_nothing = highest == policy::activation{};
@@ -181,7 +176,7 @@ result<activation_record> publisher::impl::next(const activate_request& what, ac
   // The history says how the version came to be whatever becomes of its manifest.
   if (auto pinned = pin_manifests(r, what, last); !pinned) return std::unexpected(pinned.error());
   const auto& subject = origin_of(what);
-  auto how = made(what, subject == what.version ? placing{.ring = ring, .over = r.previous, .back = r.back} : placing{.ring = ring, .over = what.version}, r.manifest_of(subject), last);
+  auto how = made(what, placing_in(r, subject), r.manifest_of(subject), last);
   if (!how) return std::unexpected(how.error());
   r.how = std::move(*how);
   r.how.benign = {};
@@ -191,7 +186,6 @@ result<activation_record> publisher::impl::next(const activate_request& what, ac
   const bool other_server = last && !last->replid.empty() && last->replid != server->id;
   const bool behind = highest > top->head || top->lost();
   context.lost = behind;
-  if (auto done = behind ? revoke_again(*seen, what.actor, context) : result<void>(); !done) return std::unexpected(done.error());
   r.activation = {highest.epoch + (other_server || behind || what.instead_of ? 1 : 0), highest.generation + 1};
   if (r.activation.epoch == 0) r.activation.epoch = 1;
   if (r.activation.epoch > number_max || r.activation.generation > number_max) return std::unexpected(nothing_follows(*top, "ring " + ring + " has come to the last number there is, " + policy::to_string(highest)));
@@ -338,6 +332,7 @@ error explained(const error& why) {
 
 result<head_record> publisher::activate(const activate_request& what) {
   auto& x = *impl_;
+  std::vector<std::string> revoked_again;
   for (int i = 0;; ++i) {
     activate_context seen;
     auto r = x.through_failover([&] { return x.next(what, seen); });
@@ -349,6 +344,8 @@ result<head_record> publisher::activate(const activate_request& what) {
     if (x.activate_key) r->text = sign_text(activation_purpose, r->text, *x.activate_key);
     // A head that nobody takes would stop the ring: a key may have expired since it was read.
     if (const auto why = x.own_doubt(*r); !why.empty()) return fail(errc::refused, why + ", so nodes would refuse it; nothing was changed. Sign with a key that counts: --key");
+    // What takes harm away waits for nobody's word of what was revoked: heartbeats are signed by nobody.
+    if (auto again = seen.lost && brings_version_in(what.kind) ? x.revoke_again(what.actor, revoked_again) : result<void>(); !again) return std::unexpected(again.error());
     auto done = x.write(*r, what, seen);
     if (!done && x.failed_over(done.error())) {
       const auto written = x.was_written(*r, done.error());
@@ -360,7 +357,7 @@ result<head_record> publisher::activate(const activate_request& what) {
       auto head = to_head(*r);
       head.from_nothing = seen.from_nothing;
       head.lost = seen.lost;
-      head.revoked_again = std::move(seen.revoked_again);
+      head.revoked_again = std::move(revoked_again);
       head.replicas = seen.replicas;
       head.passed_over = seen.doubt;
       head.signed_by = signs_as();
@@ -375,7 +372,7 @@ result<head_record> publisher::activate(const activate_request& what) {
     if (lost_race && i + 1 < activate_tries) continue;
     if (lost_race) return fail(errc::conflict, "other publishers kept activating at the same time; try again");
     auto why = explained(done.error());
-    if (std::ranges::find(seen.revoked_again, what.version) != seen.revoked_again.end()) why.message += ". It was revoked before Redis lost it, as nodes remember";
+    if (std::ranges::find(revoked_again, what.version) != revoked_again.end()) why.message += ". It was revoked before Redis lost it, as nodes remember";
     return std::unexpected(std::move(why));
   }
 }

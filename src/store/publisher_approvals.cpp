@@ -15,16 +15,15 @@ bool publisher::owes_approval(const std::string& version) {
   if (!by) return false;
   const auto top = read_top(impl_->redis, impl_->keys);
   const auto manifest = fetch_manifest(impl_->redis, impl_->keys, version, *by, now().wall, {}, top && top->record ? top->record->manifest_of(version) : std::string());
-  const auto as = top && top->record ? impl_->placing_in(*top->record, version) : std::nullopt;
+  const auto as = top && top->record ? impl_->live_in(*top->record, version) : std::nullopt;
   return !manifest || store::owes_approval(*manifest, *by, now().wall, as);
 }
 
 // As an activation would place it now: after what is live and vouched for, or, of that itself, after what it followed.
 result<placing> publisher::impl::place_now(const std::string& version) {
-  const auto top = read_top(redis, keys);
-  if (!top) return std::unexpected(top.error());
-  if (!top->record || !doubt_about(*top).empty()) return placing{.ring = ring, .over = {}};
-  return placing_in(*top->record, version).value_or(placing{.ring = ring, .over = top->record->version});
+  const auto is = look_at_top();
+  if (!is) return std::unexpected(is.error());
+  return is->vouched() != nullptr ? placing_in(*is->vouched(), version) : placing{.ring = ring, .over = {}};
 }
 
 bool publisher::approved(const std::string& version) {
@@ -40,7 +39,7 @@ bool publisher::awaits_approval(const std::string& version) {
   const auto is = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall, {}, pinned);
   const auto newest = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall);
   const auto top = read_top(impl_->redis, impl_->keys);
-  const auto as = top && top->record ? impl_->placing_in(*top->record, version) : std::nullopt;
+  const auto as = top && top->record ? impl_->live_in(*top->record, version) : std::nullopt;
   return is && newest && impl_->outranks(*newest, *is) && impl_->loses_second_key(*is, *newest, as);
 }
 
@@ -96,9 +95,8 @@ result<std::vector<second_keys>> publisher::approvals(const std::vector<head_rec
     // since had not. Where an older release made the record, nobody can tell which.
     const auto& stood = each.how.signed_by;
     const auto then = stood ? std::min(parse_time(each.time).value_or(now().wall), now().wall) : now().wall;
-    const approval_place place{.ring = impl_->ring, .after = version == each.version ? each.previous : each.version};
-    const bool as_held = made->how.ring == place.ring && made->how.against == place.after;
-    second_keys those{.keys = second_signatures(by, made->signed_as, then, {.place = place, .placeless = as_held})};
+    const placing as{.ring = impl_->ring, .over = version == each.version ? each.previous : each.version};
+    second_keys those{.keys = second_signatures(by, made->signed_as, then, {.place = place_of(as), .placeless = held_otherwise(*made, as).empty()})};
     for (auto& key : those.keys) {
       if (!key.counts || !stood || std::ranges::find(*stood, key.key) != stood->end()) continue;
       key.counts = false;

@@ -14,7 +14,6 @@ namespace sluice::store {
 struct activate_context {
   bool from_nothing = false;
   bool lost = false;  // what nodes have seen
-  std::vector<std::string> revoked_again;  // what Redis had lost of that
   std::size_t replicas = 0;
   std::string doubt;        // about the head that was there
   policy::activation head;  // its number, as publisher::head() gives it
@@ -65,9 +64,15 @@ struct publisher::impl {
     redis_reply fields;
   };
   [[nodiscard]] result<std::vector<report>> reports();
-  // What nodes remember as revoked and Redis has lost is revoked again, unless somebody has taken that back there since; the names go into `context`.
-  // Nobody signs a heartbeat: whoever writes one in a node's name can so have a version revoked, and `unrevoke` ends it for good.
-  [[nodiscard]] result<void> revoke_again(const std::vector<report>& seen, const std::string& actor, activate_context& context);
+  // What nodes remember as revoked and Redis has lost, but for what somebody has taken back there since, and who remembers it: what most do first, and no
+  // more than a node keeps. Nobody signs a heartbeat: whoever writes one in a node's name can name anything, and `unrevoke` ends it for good.
+  struct remembered {
+    std::string version, who;
+    std::size_t nodes = 0;
+  };
+  [[nodiscard]] result<std::vector<remembered>> revoked_before();
+  // Revokes that again, but for what the head names; the names go into `done`.
+  [[nodiscard]] result<void> revoke_again(const std::string& actor, std::vector<std::string>& done);
   [[nodiscard]] result<std::vector<ring_stop>> stops_of(std::size_t limit);
   // The more that is known of it: by the nodes, or by the last activation.
   [[nodiscard]] static shown_blocks shown_of(const std::string& version, const std::vector<report>& reports, const std::optional<activation_record>& last);
@@ -77,8 +82,15 @@ struct publisher::impl {
   [[nodiscard]] bool says_more(const std::string& text, const std::string& version, const provenance& how) const;
   // Whose words count; nothing when nobody asks for a signature.
   [[nodiscard]] std::optional<trust> whom() const;
-  // Why nothing may be gone on with of what stands at the top; "" when it may.
-  [[nodiscard]] std::string doubt_about(const ring_top& top) const;
+  // What stands at the top, and why nothing of it may be gone on with, whoever signed it in whatever role; "" when it may.
+  struct vouched_top {
+    ring_top top;
+    std::string doubt = {};
+    bool jumps = false;  // see safety_step
+    // What may be gone on with.
+    [[nodiscard]] const activation_record* vouched() const { return doubt.empty() && top.record ? &*top.record : nullptr; }
+  };
+  [[nodiscard]] result<vouched_top> look_at_top();
   [[nodiscard]] std::string doubt_about(const activation_record& record) const;
   // What a record of the role safety comes to, as nodes see it: it may only go on with what a key of the role activate made live last. In one that does, the
   // demotions are marked that are no person's: who goes on with it makes none of them his own.
@@ -98,11 +110,15 @@ struct publisher::impl {
   [[nodiscard]] result<provenance> made(const activate_request& what, const placing& as, const std::string& manifest, const std::optional<activation_record>& last);
   // Keeps the manifest under its own digest, which the record names: what is staged later changes nothing of what is live. "": there is none.
   [[nodiscard]] result<std::string> pin(const std::string& version);
-  // Where a version is live by an activation; nothing: it is beside what is.
-  [[nodiscard]] std::optional<placing> placing_in(const activation_record& r, const std::string& version) const {
-    return r.version == version ? std::optional(placing{.ring = ring, .over = r.previous, .back = r.back}) : std::nullopt;
+  // Where a version is by an activation: live, or else beside what is, or what would follow that.
+  [[nodiscard]] placing placing_in(const activation_record& r, const std::string& version) const {
+    return r.version == version ? placing{.ring = ring, .over = r.previous, .back = r.back} : placing{.ring = ring, .over = r.version};
   }
-  // `as`: see placing_in().
+  // The same of what is live alone.
+  [[nodiscard]] std::optional<placing> live_in(const activation_record& r, const std::string& version) const {
+    return r.version == version ? std::optional(placing_in(r, version)) : std::nullopt;
+  }
+  // `as`: see live_in().
   [[nodiscard]] bool stays_pinned(const std::string& version, const std::string& digest, const std::optional<placing>& as);
   // Whether the second key of the one would be owed by the other, which comes in its place.
   [[nodiscard]] bool loses_second_key(const manifest& is, const manifest& next, const std::optional<placing>& as) const;

@@ -52,14 +52,15 @@ bool publisher::impl::says_more(const std::string& text, const std::string& vers
 }
 
 bool publisher::impl::is_live(const std::string& text, const std::string& version, const provenance& how) {
-  const auto top = read_top(redis, keys);
-  if (!top || !top->record || top->record->version != version || !doubt_about(*top).empty()) return false;
+  const auto is = look_at_top();
+  const auto* live = is ? is->vouched() : nullptr;
+  if (live == nullptr || live->version != version) return false;
   const auto old = text.empty() ? fail(errc::not_found, "") : parse_manifest(text);
   if (!old || old->version != version || !built_by_who_may(*old, whom(), trusted.has_value())) return false;
   if (rank_of(how) <= rank_of(old->how)) return true;
   // A second key has signed these very bytes. Where the record names them they are kept for it, and one that has passed more comes to stand beside them;
   // a record of an older release names none.
-  return has_more_than_its_builder(*old) && top->record->manifest_of(version).empty();
+  return has_more_than_its_builder(*old) && live->manifest_of(version).empty();
 }
 
 bool publisher::impl::outranks(const manifest& next, const manifest& is) const {
@@ -116,7 +117,7 @@ result<void> publisher::impl::pin_manifests(activation_record& r, const activate
     auto digest = version == what.version ? what.manifest : std::string();
     const bool stays = last && (last->version == version || (goes_on && !(begins && version == origin_of(what))));
     if (stays) digest = last->manifest_of(version);
-    if (digest.empty() || !stays_pinned(version, digest, placing_in(r, version))) {
+    if (digest.empty() || !stays_pinned(version, digest, live_in(r, version))) {
       auto made = pin(version);
       if (!made) return std::unexpected(made.error());
       digest = std::move(*made);

@@ -103,9 +103,9 @@ result<std::vector<node_status>> publisher::nodes() {
 result<shown_blocks> publisher::shown_in_shadow(const std::string& version) {
   auto seen = impl_->through_failover([&] { return impl_->reports(); });
   if (!seen) return std::unexpected(seen.error());
-  auto top = read_top(impl_->redis, impl_->keys);
-  if (!top) return std::unexpected(top.error());
-  return impl::shown_of(version, *seen, impl_->doubt_about(*top).empty() ? top->record : std::nullopt);
+  const auto is = impl_->look_at_top();
+  if (!is) return std::unexpected(is.error());
+  return impl::shown_of(version, *seen, is->vouched() != nullptr ? std::optional(*is->vouched()) : std::nullopt);
 }
 
 result<publisher::nodes_ahead> publisher::ahead_of(const head_record& head) {

@@ -1,10 +1,13 @@
 // What a publisher forbids a ring, and the journal of it. See publisher.hpp.
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "publisher_impl.hpp"
 #include "ring_scripts.hpp"
 #include "sluice/base/foreign_json.hpp"
+#include "sluice/base/strings.hpp"
 
 namespace sluice::store {
 using nlohmann::json;
@@ -58,6 +61,14 @@ result<void> publisher::unrevoke(const std::string& version, const std::string& 
   return gone->integer == 1 ? result<void>() : fail(errc::not_found, "version " + version.substr(0, 12) + " is not revoked");
 }
 
+result<std::vector<std::string>> publisher::revoked_before_loss() {
+  const auto before = impl_->revoked_before();
+  if (!before) return std::unexpected(before.error());
+  std::vector<std::string> out;
+  for (const auto& each : *before) out.push_back(each.version);
+  return out;
+}
+
 result<std::vector<std::string>> publisher::revoked() { return read_revoked(impl_->redis, impl_->keys); }
 
 result<std::vector<ring_stop>> publisher::stops(std::size_t limit) { return impl_->stops_of(limit); }
@@ -73,33 +84,49 @@ result<std::vector<ring_stop>> publisher::impl::stops_of(std::size_t limit) {
   return out;
 }
 
-result<void> publisher::impl::revoke_again(const std::vector<report>& seen, const std::string& actor, activate_context& context) {
-  std::map<std::string, std::string> remembered;  // the version, and who does
-  for (const auto& one : seen) {
+result<std::vector<publisher::impl::remembered>> publisher::impl::revoked_before() {
+  constexpr std::size_t most = 1000, who_bytes_max = 200;
+  const auto seen = reports();
+  if (!seen) return std::unexpected(seen.error());
+  std::map<std::string, remembered> known;
+  for (const auto& one : *seen) {
     const auto lost = parse_bounded<json>(one.fields.items[5].text);
-    if (!lost.is_array()) continue;
+    if (!lost.is_array() || lost.size() > most) continue;
     for (const auto& version : lost) {
       if (!version.is_string() || !policy::is_version(version.get_ref<const std::string&>())) continue;
-      auto& who = remembered[version.get<std::string>()];
-      who += (who.empty() ? "" : ", ") + one.node;
+      auto& of = known[version.get<std::string>()];
+      ++of.nodes;
+      if (of.who.size() < who_bytes_max) of.who += (of.who.empty() ? "" : ", ") + clipped(one.node, who_bytes_max);
     }
   }
-  if (remembered.empty()) return {};
+  std::vector<remembered> out;
+  if (known.empty()) return out;
   const auto since = stops_of(0);
   if (!since) return std::unexpected(since.error());
-  std::vector<redis_command> words;
-  std::vector<std::string> names;
-  for (const auto& [version, who] : remembered) {
+  for (auto& [version, of] : known) {
     const auto last = std::ranges::find(*since, version, &ring_stop::version);
     if (last != since->end() && last->kind == "unrevoke") continue;
-    words.push_back({"EVAL", std::string(revoke_again_script), "2", keys.revoked(), keys.stops(), version, entry_of("revoke", version, actor, "it was revoked before Redis lost it, as nodes remember: " + who), keys.notify(), std::string(stops_notice)});
-    names.push_back(version);
+    of.version = version;
+    out.push_back(std::move(of));
   }
-  const auto done = redis.pipeline(words);
-  if (!done) return std::unexpected(done.error());
-  for (std::size_t i = 0; i < done->size(); ++i) {
-    if ((*done)[i].kind == redis_reply::kind::error) return fail(errc::refused, "version " + names[i].substr(0, 12) + " was revoked before Redis lost it, as nodes remember, and revoking it again failed, so nothing was changed: " + (*done)[i].text);
-    if ((*done)[i].integer == 1) context.revoked_again.push_back(names[i]);
+  std::ranges::sort(out, [](const remembered& a, const remembered& b) { return std::tie(b.nodes, a.version) < std::tie(a.nodes, b.version); });
+  if (out.size() > most) out.resize(most);
+  return out;
+}
+
+result<void> publisher::impl::revoke_again(const std::string& actor, std::vector<std::string>& done) {
+  const auto before = revoked_before();
+  if (!before) return std::unexpected(before.error());
+  std::vector<redis_command> words;
+  for (const auto& each : *before) {
+    words.push_back({"EVAL", std::string(revoke_again_script), "3", keys.head(), keys.revoked(), keys.stops(), each.version, entry_of("revoke", each.version, actor, "it was revoked before Redis lost it, as nodes remember: " + each.who), keys.notify(), std::string(stops_notice)});
+  }
+  const auto replies = redis.pipeline(words);
+  if (!replies) return std::unexpected(replies.error());
+  for (std::size_t i = 0; i < replies->size(); ++i) {
+    const auto& version = (*before)[i].version;
+    if ((*replies)[i].kind == redis_reply::kind::error) return fail(errc::refused, "version " + version.substr(0, 12) + " was revoked before Redis lost it, as nodes remember, and revoking it again failed, so nothing was activated: " + (*replies)[i].text);
+    if ((*replies)[i].integer == 1) done.push_back(version);
   }
   return {};
 }

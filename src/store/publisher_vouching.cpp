@@ -4,62 +4,44 @@
 #include <utility>
 
 #include "publisher_impl.hpp"
-#include "stream_reader.hpp"
 
 namespace sluice::store {
 namespace {
 
-constexpr const char* nothing_before = "is signed by a key of the role safety, and there is no activation that it could go on with";
-
-bool takes_harm_away(std::string_view kind) { return kind == "abort" || kind == "demote"; }
-
-// By the last record that somebody signed who may activate, and whether all between the two is there: who owns Redis can take entries away, and that must
-// lead back to nothing older.
-std::string doubt_of_step(const activation_record& record, const std::optional<activation_record>& base, bool whole) {
+// By the last record that somebody signed who may activate.
+std::string doubt_of_step(const activation_record& record, const std::optional<activation_record>& base) {
   const auto is = "activation " + policy::to_string(record.activation) + " ";
-  if (!base) return is + nothing_before;
-  if (!whole) return is + "is signed by a key of the role safety, and entries of the log between it and " + policy::to_string(base->activation) + ", which it would go on with, are missing or cannot be read";
+  if (!base) return is + "is signed by a key of the role safety, and there is no activation that it could go on with";
   const auto beyond = beyond_safety(record, *base);
   return beyond.empty() ? std::string() : is + beyond;
-}
-
-struct base_in_log {
-  std::optional<activation_record> record;
-  bool whole = true;  // every number between the two is there, and can be read
-};
-
-result<base_in_log> base_of(redis_client& redis, const ring_keys& keys, const activation_record& record, const std::function<bool(const activation_record&)>& by_activator) {
-  base_in_log out;
-  auto expected = record.activation.generation;
-  const auto read = read_back(redis, keys.log(), {.newest = "(" + policy::to_string(record.activation)}, [&](const std::string& id, const redis_reply& fields) {
-    auto each = parse_record(fields.field("record"));
-    const bool fits = each && policy::to_string(each->activation) == id;
-    out.whole = out.whole && fits && each->activation.generation + 1 == expected;
-    if (fits) expected = each->activation.generation;
-    if (!fits || !by_activator(*each)) return true;
-    out.record = std::move(*each);
-    return false;
-  });
-  if (!read) return std::unexpected(read.error());
-  return out;
 }
 
 }  // namespace
 
 // Reading may be done twice: a server that was promoted a moment ago hangs up on everybody once.
-result<head_record> publisher::head() {
-  auto top = impl_->through_failover([&] { return read_top(impl_->redis, impl_->keys); });
+result<publisher::impl::vouched_top> publisher::impl::look_at_top() {
+  auto top = through_failover([&] { return read_top(redis, keys); });
   if (!top) return std::unexpected(top.error());
-  auto doubt = impl_->doubt_about(*top);
-  if (!top->record && !doubt.empty()) return fail(errc::integrity, "what is live in ring " + impl_->ring + " " + doubt);
-  if (!top->record) return fail(errc::not_found, "nothing was ever activated in ring " + impl_->ring + "; push a bundle first");
-  if (doubt.empty()) {
-    auto step = impl_->follow_safety(*top->record);
-    if (!step) return std::unexpected(step.error());
-    doubt = std::move(step->doubt);
-  }
-  auto out = to_head(*top->record);
-  out.doubt = std::move(doubt);
+  vouched_top out{.top = std::move(*top)};
+  const auto& record = out.top.record;
+  if (out.top.lost()) out.doubt = "cannot be read (" + out.top.damage + ")";
+  else if (record) out.doubt = doubt_about(*record);
+  if (!record || !out.doubt.empty()) return out;
+  auto step = follow_safety(*out.top.record);
+  if (!step) return std::unexpected(step.error());
+  out.doubt = std::move(step->doubt);
+  out.jumps = step->jumps;
+  return out;
+}
+
+result<head_record> publisher::head() {
+  auto is = impl_->look_at_top();
+  if (!is) return std::unexpected(is.error());
+  const auto& record = is->top.record;
+  if (!record && !is->doubt.empty()) return fail(errc::integrity, "what is live in ring " + impl_->ring + " " + is->doubt);
+  if (!record) return fail(errc::not_found, "nothing was ever activated in ring " + impl_->ring + "; push a bundle first");
+  auto out = to_head(*record);
+  out.doubt = std::move(is->doubt);
   return out;
 }
 
@@ -78,11 +60,6 @@ std::string publisher::impl::doubt_about(const activation_record& record) const 
   return counts ? std::string() : counts.error().message;
 }
 
-std::string publisher::impl::doubt_about(const ring_top& top) const {
-  if (top.lost()) return "cannot be read (" + top.damage + ")";
-  return top.record ? doubt_about(*top.record) : std::string();
-}
-
 std::string publisher::impl::own_doubt(const activation_record& unwritten) const {
   if (!activate_key) return {};
   const auto as_read = parse_record(unwritten.text);
@@ -93,38 +70,35 @@ result<publisher::impl::safety_step> publisher::impl::follow_safety(activation_r
   const auto by = whom();
   const auto activator = [&](const activation_record& each) { return check_activator(each, *by, ring, now().wall).has_value(); };
   if (!by || activator(record)) return safety_step{};
-  const auto base = base_of(redis, keys, record, activator);
+  const auto base = made_live_before(redis, keys, record, {}, activator);
   if (!base) return std::unexpected(base.error());
-  const auto persons = base->record ? by_persons(*base->record) : std::vector<rule_demotion>();
+  const auto persons = *base ? by_persons(**base) : std::vector<rule_demotion>();
   for (auto& each : record.with.demoted) {
     each.by_safety = std::ranges::none_of(persons, [&](const rule_demotion& d) { return same_rule(d, each); });
   }
-  return safety_step{.doubt = doubt_of_step(record, base->record, base->whole), .jumps = base->record && jumps(record.activation, base->record->activation)};
+  return safety_step{.doubt = doubt_of_step(record, *base), .jumps = *base && jumps(record.activation, (*base)->activation)};
 }
 
 result<void> publisher::impl::doubt_safety(std::vector<head_record>& told, const std::vector<std::optional<activation_record>>& records) {
   const auto by = whom();
   if (!by) return {};
   const auto activator = [&](const activation_record& each) { return check_activator(each, *by, ring, now().wall).has_value(); };
-  base_in_log base;
+  std::optional<activation_record> base;
   bool looked = false;  // in what is older than these
-  std::optional<std::uint64_t> before;
   for (auto i = records.size(); i-- > 0;) {
     const auto& each = records[i];
-    base.whole = base.whole && each && (!before || each->activation.generation == *before + 1);
-    before = each ? std::optional(each->activation.generation) : std::nullopt;
     if (!each || !told[i].doubt.empty()) continue;
-    if (!takes_harm_away(each->kind) || activator(*each)) {
-      base = {.record = each};
+    if ((each->kind != "abort" && each->kind != "demote") || activator(*each)) {
+      base = each;
       looked = true;
       continue;
     }
     if (!std::exchange(looked, true)) {
-      auto older = base_of(redis, keys, *each, activator);
+      auto older = made_live_before(redis, keys, *each, {}, activator);
       if (!older) return std::unexpected(older.error());
       base = std::move(*older);
     }
-    told[i].doubt = doubt_of_step(*each, base.record, base.whole);
+    told[i].doubt = doubt_of_step(*each, base);
   }
   return {};
 }

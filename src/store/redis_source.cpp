@@ -157,11 +157,12 @@ result<bool> redis_source::wanted(const activation_record& record) {
     next_heartbeat_ = {};  // publishers must hear of it, also when heartbeats are lost once more
     return false;
   }
-  in_step_ = true;
   node_.contact();
-  if (refused_ == record.text && !again_.due(record.text)) return false;
   const bool runs_it = state.active == record.activation && node_.freshness() != policy::freshness::none;
-  if (runs_it && (state.version != record.version || (!state.record.empty() && state.record != digest_of(record)))) {
+  const bool fork = runs_it && (state.version != record.version || (!state.record.empty() && state.record != digest_of(record)));
+  in_step_ = !fork;
+  if (refused_ == record.text && !again_.due(record.text)) return false;
+  if (fork) {
     // One number with two meanings: two servers were written to. Neither may win by chance.
     refused_ = record.text;
     next_heartbeat_ = {};
@@ -220,7 +221,9 @@ result<placing> redis_source::placing_of(const activation_record& record, const 
     as.back = all->live.contains(record.version);
   }
   // Who remembers nothing, and whoever was there when the ring was another, has but the record's word.
-  if (as.back || !remembers || live.previous.empty() || live.previous == state.version) return as;
+  if (as.back || !remembers || live.previous == state.version) return as;
+  if (live.previous.empty()) as.astray = state.version;
+  if (live.previous.empty()) return as;
   const auto since = read_succession(*commands_, keys_, record, live_since{.version = state.version, .activation = state.active}, config_.trust, config_.ring);
   if (!since) return std::unexpected(since.error());
   const bool stays = since->version == record.version;

@@ -106,10 +106,13 @@ redis.pcall('PUBLISH', ARGV[3], ARGV[4])
 return 1
 )lua";
 
-// Also of what is not staged, or not any more. KEYS: revoked, stops. ARGV: version, the record, channel, notice.
+// Also of what is not staged, or not any more, but not of what the head names. KEYS: head, revoked, stops. ARGV: version, the record, channel, notice.
 inline constexpr std::string_view revoke_again_script = R"lua(
-if redis.call('SADD', KEYS[1], ARGV[1]) == 0 then return 0 end
-redis.call('XADD', KEYS[2], 'MAXLEN', '~', '10000', '*', 'stop', ARGV[2])
+for _, beside in ipairs({'version', 'canary', 'shadow'}) do
+  if redis.call('HGET', KEYS[1], beside) == ARGV[1] then return 0 end
+end
+if redis.call('SADD', KEYS[2], ARGV[1]) == 0 then return 0 end
+redis.call('XADD', KEYS[3], 'MAXLEN', '~', '10000', '*', 'stop', ARGV[2])
 redis.pcall('PUBLISH', ARGV[3], ARGV[4])
 return 1
 )lua";

@@ -199,6 +199,8 @@ class publisher {
   [[nodiscard]] result<void> revoke(const std::string& version, const std::string& actor, const std::string& note = {});
   [[nodiscard]] result<void> unrevoke(const std::string& version, const std::string& actor, const std::string& note = {});
   [[nodiscard]] result<std::vector<std::string>> revoked();
+  // What nodes remember as revoked and this Redis has lost, but for what was taken back there since. Nobody signs that.
+  [[nodiscard]] result<std::vector<std::string>> revoked_before_loss();
   // How many replicas have what this publisher wrote, after up to a second, where the server has any: a failover to one that lacks it loses it.
   // errc::conflict: the server is not the master any more, so that it is lost already.
   struct replicated {

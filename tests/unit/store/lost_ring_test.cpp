@@ -85,6 +85,25 @@ TEST_F(lost_ring, what_was_revoked_is_revoked_again_until_somebody_takes_it_back
   EXPECT_TRUE(node.until_version(one.version));
 }
 
+// A heartbeat is the word of whoever may write one.
+TEST_F(lost_ring, what_a_heartbeat_calls_revoked_stops_nothing_that_takes_harm_away_and_nothing_that_is_live) {
+  const auto one = push("one"), two = push("two");
+  auto to = connect();
+  const auto says = [&](const std::string& highest) {
+    redis_->run({"ZADD", "{sluice:test}:nodes", "1", "n9"});
+    redis_->run({"HSET", "{sluice:test}:node:n9", "highest", highest, "activation", highest, "revoked_lost", "[\"" + one.version + "\",\"" + two.version + "\",\"x\",7]"});
+  };
+  says("1-9");
+  EXPECT_TRUE(to.activate({.version = two.version, .kind = "abort", .actor = "me", .note = ""})->lost);
+  says("4-90");
+  EXPECT_TRUE(to.activate({.version = one.version, .kind = "rollback", .actor = "me", .note = ""})->lost);
+  EXPECT_TRUE(to.revoked()->empty());
+  EXPECT_EQ(to.revoked_before_loss()->size(), 2u);
+  says("8-200");
+  EXPECT_FALSE(to.activate({.version = two.version, .actor = "me", .note = ""}));
+  EXPECT_EQ(to.revoked().value(), std::vector{two.version}) << "but never what is live";
+}
+
 TEST_F(lost_ring, a_push_before_the_nodes_are_back_is_followed_when_it_is_activated_again) {
   policy::activation lost;
   {

@@ -58,6 +58,23 @@ TEST_F(demanding, what_a_manifest_says_holds_for_what_its_version_was_held_again
   EXPECT_EQ(taken(to, late), "ACK");
 }
 
+// In a ring without a head an approval is of the step from nothing: no way round what a node runs.
+TEST_F(demanding, an_approval_to_follow_nothing_is_none_where_something_runs) {
+  watched_agent node(c_);
+  node->start();
+  auto to = speaking();
+  const auto one = staged(to, "one", "");
+  ASSERT_EQ(taken(to, one), "ACK");
+  until_a_node_reports("1-1");
+  redis_->run({"DEL", ring_keys("test").head(), ring_keys("test").log()});
+  const auto weak = staged(to, "weak", "", true);
+  ASSERT_EQ(to.approve(weak, lead_)->place.after, "");
+  EXPECT_EQ(taken(to, weak), "NACK");
+  ASSERT_TRUE(node.until_event("refused", "no second key has approved it"));
+  ASSERT_TRUE(to.approve(weak, lead_, one)) << "that is the step for this node";
+  EXPECT_EQ(taken(to, weak), "ACK");
+}
+
 // A lead who agreed to one step agreed to no other.
 TEST_F(demanding, an_approval_is_of_one_step_and_the_version_owes_another_for_the_next) {
   watched_agent node(c_);
