@@ -393,7 +393,7 @@ def test_signature_commands(lab):
     assert "as 1-1 of ring prod" in told and "as 1-2 of ring prod" in told, told
     assert "is approved with key" in shell(second_of_archive, lab.dir)
     # Whoever has Redis and no key changes nothing.
-    shell(f"sluice push policies --redis redis://127.0.0.1:{port} --ring prod --note forged", lab.dir)
+    shell(f"sluice push policies --redis redis://127.0.0.1:{port} --ring prod --note forged --unsigned", lab.dir)
     until("the refusal is told", lambda: g.state()["last_refusal"])
     assert "is not signed" in g.state()["last_refusal"]["message"] and g.state()["activation"] == "1-1", g.state()
     assert g.ask("hi")[0] == 200
