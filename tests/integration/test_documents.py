@@ -363,6 +363,9 @@ def test_rollout_commands(lab):
     assert g.ask("about my tax return")[0] == 400
     keygen, controller = moved(control).splitlines()
     (lab.dir / "trusted.yaml").write_text("keys:\n" + "".join(line + "\n" for line in shell(keygen, lab.dir).splitlines() if line.startswith("  - ")))
+    # It acts where it may go on with what is live: that is signed, too.
+    shell("sluice keygen ops.pem --name ops --role build,activate --trust-file trusted.yaml", lab.dir)
+    shell(f"sluice push {candidate} --redis redis://127.0.0.1:{port} --ring prod --key ops.pem --trust trusted.yaml --again --wait all", lab.dir)
     log = open(lab.dir / "controller.log", "w")
     process = subprocess.Popen(["bash", "-c", "exec " + controller], cwd=lab.dir, stdout=log, stderr=log, env=os.environ | {"PATH": f"{os.path.dirname(SLUICE)}:{os.environ['PATH']}"})
     lab.processes.append(process)
