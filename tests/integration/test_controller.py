@@ -111,6 +111,21 @@ def test_a_controller_without_a_key_writes_over_nothing_that_is_signed(lab):
     assert redis("get", redis.key("controller")) == "" and redis.head() == "1-2"
 
 
+def test_one_that_cannot_act_keeps_no_other_from_it(lab):
+    trust = trusted(lab)
+    redis = Server(lab)
+    ring = ("--redis", f"redis://127.0.0.1:{redis.port}", "--ring", "it")
+    ages = lab.dir / "old.yaml"  # a file of keys from before there was one of the role activate
+    ages.write_text("\n".join(line for line in trust.read_text().splitlines() if "activate" not in line) + "\n")
+    old = controller(lab, redis.port, "old", "--key", lab.dir / "safety.pem", "--trust", ages)
+    until("it acts", lambda: "this controller acts" in (lab.dir / "old.log").read_text())
+    sluice("push", bundle(lab.dir / "b"), *ring, "--build-key", lab.dir / "build.pem", "--key", lab.dir / "activate.pem", "--trust", trust)
+    until("it says that it cannot", lambda: "the ring cannot be looked after" in (lab.dir / "old.log").read_text())
+    controller(lab, redis.port, "new", "--key", lab.dir / "safety.pem", "--trust", trust)
+    until("the other acts, and has not waited for the end of a lease", lambda: "this controller acts" in (lab.dir / "new.log").read_text(), 8)
+    assert old.poll() is None
+
+
 def test_a_key_that_may_do_more_does_not_belong_to_a_controller(lab):
     trust = trusted(lab)
     redis = Server(lab)
