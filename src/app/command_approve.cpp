@@ -80,7 +80,7 @@ int approve_in_ring(const approve_options& options, bool json) {
     words += (words.empty() ? "to follow " : " or ") + (places.back().empty() ? std::string("nothing") : "version " + short_version(places.back()));
   }
   if (!json) std::cout << words << " in ring " << options.ring.ring << ": ";
-  tell({{"ok", true}, {"ring", options.ring.ring}, {"after", places}}, *version, *by, *how, "sluice activate " + short_version(*version), json);
+  tell({{"ok", true}, {"ring", options.ring.ring}, {"after", places}}, *version, *by, *how, head && head->canary && head->canary->version == *version ? "push it again with --canary; sluice activate makes it live for everybody" : "sluice activate " + short_version(*version), json);
   return 0;
 }
 

@@ -62,8 +62,8 @@ std::string filter_text(const audit::filter& f) {
 
 // What one filter let pass another may have held back, and a cursor that is past it would never send it.
 bool same_filter(const std::string& file, const cursor& of, const std::string& filter) {
-  if (of.filter.empty() || of.filter == filter) return true;
-  complain(file + " is the cursor of an export of other records: " + of.filter + ", and not " + (filter.empty() ? "all" : filter), "give each choice of --tenant and --verdict a cursor of its own");
+  if (of.at.empty() || of.filter == filter) return true;
+  complain(file + " is the cursor of an export of other records: " + (of.filter.empty() ? "all" : of.filter) + ", and not " + (filter.empty() ? "all" : filter), "give each choice of --tenant and --verdict a cursor of its own");
   return false;
 }
 

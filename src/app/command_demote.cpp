@@ -54,7 +54,7 @@ int demote(const demote_options& options, bool json) {
   auto ring = connect_ring(options.ring);
   if (!ring || !sign_ring(*ring, options.signing, {.activate = taking_away})) return 1;
   const auto live = ring->vouched_head();
-  if (!live) return complain_ring(live.error()), 1;
+  if (!live) return complain_head(*ring, options.ring.ring, live.error()), 1;
   bool guarded = false;  // the rule is under never_demote
   store::activate_request asked{.version = live->version, .kind = "demote", .actor = actor_name(options.actor), .note = options.note, .canary = live->canary, .shadow = live->shadow, .only_after = live->activation};
   if (options.rule.empty()) {

@@ -48,7 +48,7 @@ nlohmann::ordered_json tree_of(const entry_facts& of) {
 nlohmann::ordered_json tree_of(const store::head_record& e, const activation_subject& about, bool verified, const entry_facts& facts) {
   const auto& how = e.how;
   nlohmann::ordered_json out = {{"activation", policy::to_string(e.activation)}, {"version", e.version}, {"canary", nullptr}, {"shadow", e.shadow}, {"kind", e.kind}, {"about", about.version}, {"rules", about.rules}, {"all_rules", about.all_rules}, {"actor", e.actor},
-                                {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}, {"verified", verified && !e.signed_by.empty() && e.doubt.empty()}, {"doubt", e.doubt}, {"origin_of", store::origin_of(e)}, {"commit", how.commit}, {"gate_report", how.gate_report},
+                                {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}, {"verified", verified && !e.signed_by.empty() && e.doubt.empty()}, {"doubt", e.doubt}, {"ended_since", e.ended_since}, {"origin_of", store::origin_of(e)}, {"commit", how.commit}, {"gate_report", how.gate_report},
                                 {"gate_verdict", how.gate_verdict}, {"emergency", how.emergency}, {"skipped", how.skipped}, {"weaker", how.weaker}, {"approved_by", how.approved_by}};
   if (e.canary) out["canary"] = {{"version", e.canary->version}, {"percent", e.canary->basis_points / 100.0}};
   out.update(tree_of(facts));
@@ -83,7 +83,7 @@ std::string marks_of(const store::head_record& e, const entry_facts& facts, bool
 // Whether its own word counts, which is no matter of any version.
 std::string doubt_of(const store::head_record& e) {
   if (e.kind == store::damaged_kind || e.doubt.empty()) return e.doubt;
-  return "DOES NOT COUNT: " + e.doubt;
+  return (e.ended_since ? "counted at that time, and does not any more: " : "DOES NOT COUNT: ") + e.doubt;
 }
 
 nlohmann::ordered_json tree_of(const store::ring_stop& s) {
@@ -141,14 +141,6 @@ void in_order(const std::vector<store::head_record>& entries, const std::vector<
     ++told;
   }
   for (; next < stops.size() && !full(); ++next, ++told) stop(stops[next]);
-}
-
-// An empty log says nothing of itself: there never was one, or Redis has lost it.
-void say_why_empty(store::publisher& ring, const std::string& name) {
-  const auto head = ring.head();
-  if (head) return complain("the log of ring '" + name + "' is empty, and its head is " + policy::to_string(head->activation) + ": entries were taken away, and the history with them", "the next activation begins another; what runs stays");
-  if (head.error().code != errc::not_found) return complain_ring(head.error());
-  (void)nothing_there(ring, name);
 }
 
 int history(const ring_options& options, const std::string& trust_file, std::size_t limit, bool json) {

@@ -68,7 +68,7 @@ std::optional<trial> chosen(const trial_options& options, store::publisher& ring
   }
   if (!options.meant.empty() && options.meant.size() < digits_least) return complain("'" + options.meant + "' is too short for a version", "give " + std::to_string(digits_least) + " of its digits at least"), std::nullopt;
   std::erase_if(there, [&](const trial& each) { return !each.version.starts_with(options.meant); });
-  if (there.size() == 1) return there.front();
+  if (there.size() == 1 || (there.size() == 2 && there.front().version == there.back().version)) return there.front();
   if (there.empty()) {
     const bool canary = live.canary && !options.shadow;
     complain("the " + trial{.canary = canary, .version = {}}.what() + in_ring + " is version " + short_version(canary ? live.canary->version : live.shadow) + ", not " + short_version(options.meant) + ": nothing was changed", "sluice status shows it; push the version that is meant");
@@ -95,7 +95,7 @@ int end_trial(const trial_options& options, bool promote, bool json) {
   auto ring = connect_ring(options.ring);
   if (!ring || !sign_ring(*ring, options.signing, {.activate = promote ? activating : taking_away})) return 1;
   const auto live = ring->vouched_head();
-  if (!live) return complain_ring(live.error()), 1;
+  if (!live) return complain_head(*ring, options.ring.ring, live.error()), 1;
   const auto tried = chosen(options, *ring, *live, promote ? "promote" : "abort");
   if (!tried || (promote && !runs_somewhere(*ring, *live, *tried))) return 1;
   const auto version = promote ? tried->version : live->version;
@@ -106,7 +106,7 @@ int end_trial(const trial_options& options, bool promote, bool json) {
   // What the command is not about goes on.
   if (tried->canary && live->shadow != version) asked.shadow = live->shadow;
   if (!tried->canary && !promote) asked.canary = live->canary;
-  const bool nowhere = !promote && standing_of(*ring, *live).refused;
+  const bool nowhere = !promote && run_instead_of(*ring, *live).has_value();
   const auto head = ring->activate(asked);
   if (!head) return complain_ring(head.error()), 1;
   warn_about(*head);

@@ -71,6 +71,12 @@ void look_at_nodes(store::publisher& ring, const std::string& candidate, compari
   out.advice = "push version " + short_version(other->version) + " first, which they run: this one is then held against it. Otherwise nodes with require_approval want a second key: sluice approve";
 }
 
+// A head that nodes are ahead of is not what they run.
+void look_past(store::publisher& ring, const store::head_record& head, const std::string& candidate, comparison& out) {
+  const auto ahead = ring.ahead_of(head);
+  if (ahead && !ahead->nodes.empty()) look_at_nodes(ring, candidate, out);
+}
+
 // Holds the candidate against what is live, also where the gate is not asked: nodes may want a second key for what is weaker. A candidate does
 // not get rid of a gate by leaving the block out. Nothing: it was complained about.
 std::optional<comparison> compare(const bundle_input& candidate, store::publisher& ring, bundle_compiler& compiler, bool emergency) {
@@ -104,6 +110,7 @@ std::optional<comparison> compare(const bundle_input& candidate, store::publishe
   policy::check(live, now().wall, found, policy::expired_exceptions::leave_out);
   if (policy::has_errors(found)) out.unknown += (out.unknown.empty() ? "" : "; ") + ("version " + short_version(measured.version) + " does not pass its checks here any more");
   if (out.unknown.empty() && ring.owes_approval(measured.version)) out.unknown = "version " + short_version(measured.version) + " counts as weaker itself, and no second key that counts here has approved it";
+  if (out.unknown.empty()) look_past(ring, *head, policy::version_of(candidate.source), out);
   out.weaker = !out.unknown.empty() || rollout::weaker(live, candidate.report.bundle);
   if (emergency || (!candidate.report.bundle.gate && !live.gate)) return out;
   auto active = build_published("version " + short_version(measured.version), std::move(*source), compiler);
@@ -136,6 +143,10 @@ std::optional<store::activate_request> request_of(const push_options& options, s
   const auto live = ring.vouched_head();
   if (!live) {
     complain_ring(live.error());
+    return std::nullopt;
+  }
+  if (options.shadow && live->canary && live->canary->version == staged) {
+    complain("version " + short_version(staged) + " is the canary: it decides for some already, so there is nothing to judge in shadow; nothing was changed", "sluice promote, or sluice abort first");
     return std::nullopt;
   }
   if (live->version == staged) {
@@ -304,6 +315,7 @@ int push(const push_options& options, bool json) {
   auto ring = connect_ring(options.ring);
   if (!ring || !sign_ring(*ring, options.signing, {.build = static_cast<unsigned>(store::key_role::build), .activate = options.stage_only ? 0 : activating})) return 1;
   if (refused_as_revoked(*ring, policy::version_of(input->source), "nothing was uploaded")) return 1;
+  wait_for_return(*ring, options.ring.ring, options.wait, json);
   auto done = push_once(options, *ring, *input, commit, compiler);
   for (int i = 1; i < push_tries && !done && done.error().code == errc::conflict; ++i) {
     complain("another publisher was faster, so this bundle is held against what that one has activated");
@@ -322,7 +334,9 @@ int push(const push_options& options, bool json) {
   if (!json && done->unchanged) std::cout << "version " << short_version(done->version) << " is already active as " << policy::to_string(head.activation) << " in ring " << options.ring.ring << "; " << (options.canary.empty() && !options.shadow ? "nothing to do (--again activates it once more)" : "nothing to try out") << '\n' << std::flush;
   auto warnings = std::move(done->ended);
   std::ranges::move(canary_warnings(*ring, options.ring.ring, head, "nobody gets the canary"), std::back_inserter(warnings));
-  const auto waited = wait_for_nodes(*ring, options.ring.ring, head, options.wait, json, done->unchanged);
+  auto to_wait_for = head;
+  if (options.wait.who.empty()) to_wait_for.from_nothing = false;  // it was waited for before
+  const auto waited = wait_for_nodes(*ring, options.ring.ring, to_wait_for, options.wait, json, done->unchanged);
   const auto wait_ms = ms_since(mark);
   if (json) {
     const auto nodes = parse_bounded<nlohmann::ordered_json>(answers_json(waited));

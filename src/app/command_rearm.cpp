@@ -46,7 +46,7 @@ int rearm(const rearm_options& options, bool json) {
   auto ring = connect_ring(options.ring);
   if (!ring || !sign_ring(*ring, options.signing, {.activate = activating})) return 1;
   const auto live = ring->vouched_head();
-  if (!live) return complain_ring(live.error()), 1;
+  if (!live) return complain_head(*ring, options.ring.ring, live.error()), 1;
   const auto nodes = ring->nodes();
   if (!nodes && nodes.error().code != errc::refused) return complain_ring(nodes.error()), 1;
   if (!nodes) complain("what nodes demoted themselves is not known: " + nodes.error().message);

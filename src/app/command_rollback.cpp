@@ -27,12 +27,35 @@ struct rollback_options {
   bool revoke = false;
 };
 
-// Whether some node took it, as far as anybody knows: answers are kept for 30 days, and one that could not keep it on disk runs it.
-result<bool> was_taken(store::publisher& ring, const store::head_record& entry) {
-  const auto answers = ring.acknowledgements(entry.activation, entry.version);
-  if (!answers) return std::unexpected(answers.error());
-  const auto n = counted(*answers);
-  return !n.refused_by_all() || n.gone_taken > 0;
+// Which entries of a history some node took, as far as anybody knows: answers are kept for 30 days, and one that could not keep it on disk runs it.
+struct taken_entries {
+  const std::vector<store::head_record>& history;  // the newest first
+  std::vector<answer_count> answers;
+  bool named = false;     // somebody named the version: what nobody answered to may have been live, and nodes see for themselves
+  bool answered = false;  // nodes of this ring do answer
+
+  [[nodiscard]] bool taken(std::size_t i) const {
+    const auto& n = answers[i];
+    if (n.refused_by_all()) return n.gone_taken > 0;
+    const auto at = parse_time(history[i].time);
+    const bool recent = at && now().wall - *at < answers_kept;
+    const bool nobody = n.taken + n.refused + n.open + n.gone == 0;
+    return named || !answered || !recent || !nobody;
+  }
+  [[nodiscard]] std::string why_not(std::size_t i) const {
+    return (answers[i].refused > 0 ? "every node refused it, as " : "no node has answered to it, as ") + policy::to_string(history[i].activation);
+  }
+  static constexpr std::chrono::hours answers_kept{30 * 24};
+};
+result<taken_entries> read_taken(store::publisher& ring, const std::vector<store::head_record>& history, bool named) {
+  const auto all = ring.acknowledgements(history);
+  if (!all) return std::unexpected(all.error());
+  taken_entries out{.history = history, .answers = {}, .named = named};
+  for (const auto& each : *all) {
+    out.answers.push_back(counted(each));
+    out.answered = out.answered || out.answers.back().taken + out.answers.back().refused > 0;
+  }
+  return out;
 }
 
 // The entry by which it goes back to a version, or why it does not.
@@ -44,18 +67,17 @@ struct way_back {
 
 // By `named` where some node took it, else by the newest entry of its version that one took: the manifest of an entry is what nodes look at, and one that
 // every node refused they refuse again, whatever they thought of the version under another.
-result<way_back> way_back_to(store::publisher& ring, const std::vector<store::head_record>& history, const std::vector<std::string>& revoked, const store::head_record& named) {
-  if (std::ranges::find(revoked, named.version) != revoked.end()) return way_back{.why = "it is revoked; sluice unrevoke takes that back", .revoked = true};
-  std::vector<const store::head_record*> entries = {&named};
-  for (const auto& e : history) {
-    if (e.version == named.version && &e != &named) entries.push_back(&e);
+way_back way_back_to(const taken_entries& in, const std::vector<std::string>& revoked, std::size_t named) {
+  const auto& version = in.history[named].version;
+  if (std::ranges::find(revoked, version) != revoked.end()) return {.why = "it is revoked; sluice unrevoke takes that back", .revoked = true};
+  if (in.taken(named)) return {.entry = in.history[named]};
+  auto last = named;
+  for (std::size_t i = 0; i < in.history.size(); ++i) {
+    if (in.history[i].version != version || i == named) continue;
+    if (in.taken(i)) return {.entry = in.history[i]};
+    last = i;
   }
-  for (const auto* e : entries) {
-    const auto taken = was_taken(ring, *e);
-    if (!taken) return std::unexpected(taken.error());
-    if (*taken) return way_back{.entry = *e};
-  }
-  return way_back{.why = "every node refused it, as " + policy::to_string(entries.back()->activation)};
+  return {.why = in.why_not(last)};
 }
 
 // The entry to go back to: of the version that `to` names by its first digits or by an activation, or of the newest that is not live, was live and is not
@@ -67,17 +89,19 @@ result<std::optional<store::head_record>> choose(store::publisher& ring, const s
   const auto before = to.empty() ? ring.revoked_before_loss() : std::vector<std::string>();
   if (!before) return std::unexpected(before.error());
   revoked->insert(revoked->end(), before->begin(), before->end());
+  const auto in = read_taken(ring, history, !to.empty());
+  if (!in) return std::unexpected(in.error());
   std::set<std::string> skipped;
-  for (const auto& e : history) {
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    const auto& e = history[i];
     const bool is_live = e.version == history.front().version;
     const bool named = to.empty() ? !is_live : e.version.starts_with(to) || policy::to_string(e.activation) == to;
     if (!named || skipped.contains(e.version)) continue;
-    auto way = way_back_to(ring, history, *revoked, e);
-    if (!way) return std::unexpected(way.error());
-    if (way->entry) return std::move(way->entry);
+    auto way = way_back_to(*in, *revoked, i);
+    if (way.entry) return std::move(way.entry);
     if (is_live) return e;  // once more what is live, for whoever names it
     skipped.insert(e.version);
-    complain("version " + short_version(e.version) + " is passed over: " + way->why, way->revoked ? "see: sluice history" : "see: sluice history; sluice activate makes it live where its manifest and its approval let it");
+    complain("version " + short_version(e.version) + " is passed over: " + way.why, way.revoked ? "see: sluice history" : "see: sluice history; sluice activate makes it live where its manifest and its approval let it");
   }
   return std::nullopt;
 }
@@ -135,7 +159,7 @@ int rollback(const rollback_options& options, bool json) {
   const auto written = std::erase_if(*history, [](const store::head_record& e) { return !e.doubt.empty(); });
   if (written > 0) complain(std::to_string(written) + " activations of the history are passed over: they are damaged, or no key that counts here has signed them", "--trust FILE (or SLUICE_TRUST) names those that do");
   if (history->empty() && written > 0) return complain("there is no version to go back to", "see: sluice history; sluice activate VERSION"), 1;
-  if (history->empty()) return (void)nothing_there(*ring, options.ring.ring), 1;
+  if (history->empty()) return say_why_empty(*ring, options.ring.ring), 1;
   if (repeats(*history, options.to)) return 1;
   if (!options.to.empty() && !options.to.contains('-') && options.to.size() < version_digits_min) {
     return complain("--to '" + options.to + "' is too short for a version", "give at least its first " + std::to_string(version_digits_min) + " digits, or its activation, as 1-17"), 1;

@@ -201,13 +201,24 @@ class node_wait {
     if (const auto ahead = ring_.ahead_of(head); ahead && !ahead->nodes.empty() && again_ <= again_max) activate_above(*ahead);
   }
 
+  // What it was held against was not what nodes run: nobody can tell whether it is weaker than that.
+  [[nodiscard]] bool others_run_another() {
+    const auto nodes = ring_.nodes();
+    const auto other = [&](const store::node_status& n) { return n.alive && !n.version.empty() && n.version != out_.head.version; };
+    return !nodes || std::ranges::any_of(*nodes, other);
+  }
+
   // Redis has lost what nodes have seen: they follow nothing below it.
   void activate_above(const store::publisher::nodes_ahead& ahead) {
     const auto& head = out_.head;
     if (again_++ == again_max) return say_who_claims(ahead);
-    auto again = ring_.activate({.version = head.version, .kind = head.kind, .actor = head.actor, .note = head.note, .weaker = head.how.weaker, .approved_by = head.how.approved_by, .manifest = head.manifest, .canary = head.canary, .shadow = head.shadow,
+    auto again = ring_.activate({.version = head.version, .kind = head.kind, .actor = head.actor, .note = head.note, .weaker = head.how.weaker || others_run_another(), .approved_by = head.how.approved_by, .manifest = head.manifest, .canary = head.canary, .shadow = head.shadow,
                                  .rearm = head.rearmed, .rearm_rule = head.rearmed_rule, .instead_of = head.activation});
-    if (!again) return complain_ring(again.error());
+    if (!again) {
+      again_ = again_max + 1;
+      failed_ = true;
+      return complain_ring(again.error());
+    }
     progress_.say("nodes have seen " + policy::to_string(ahead.highest) + ", which this Redis has lost: the version is active again as " + policy::to_string(again->activation));
     progress_.again();
     warn_of_revoked_again(*again);
@@ -256,7 +267,7 @@ class node_wait {
                "is --ring the fleet's name? see: sluice status. The version is active in Redis and nodes that come will take it");
       return std::move(out_);
     }
-    out_.reached = options_.who.empty() || (refused_ == 0 && kept_ == 0 && accepted_ >= wanted_);
+    out_.reached = !failed_ && refused_ == 0 && (options_.who.empty() || (kept_ == 0 && accepted_ >= wanted_));
     if (kept_ > 0) {
       complain("rule '" + options_.demoted + "' stays enforced on " + std::to_string(kept_) + " nodes: it is under never_demote, and no key that they trust with the role activate has signed that it is demoted",
                "sluice demote " + options_.demoted + " with such a key; to take this back: sluice rearm " + options_.demoted);
@@ -288,7 +299,7 @@ class node_wait {
   const wait_options& options_;
   node_progress progress_;
   const bool all_;
-  bool found_, first_look_ = true;
+  bool found_, first_look_ = true, failed_ = false;
   int again_ = 0;  // how often it was activated above what nodes say
   mono_time begin_, end_{}, watch_until_{}, next_nodes_{};
   wall_time activated_{};
@@ -300,6 +311,20 @@ class node_wait {
 };
 
 }  // namespace
+
+void wait_for_return(store::publisher& ring, const std::string& name, const wait_options& options, bool quiet) {
+  if (const auto head = ring.head(); head || head.error().code != errc::not_found) return;
+  std::size_t wanted = 0;
+  (void)std::from_chars(options.who.data(), options.who.data() + options.who.size(), wanted);
+  const auto until = mono_now() + store::return_max;
+  for (bool told = false; mono_now() < until; std::this_thread::sleep_for(ask_nodes_every)) {
+    if (const auto ahead = ring.ahead_of(store::head_record{}); !ahead || !ahead->nodes.empty()) return;
+    const auto nodes = ring.nodes();
+    if (nodes && wanted > 0 && static_cast<std::size_t>(std::ranges::count_if(*nodes, &store::node_status::alive)) >= wanted) return;
+    if (!told && !quiet) std::cout << "ring '" << name << "' holds nothing: watching up to " << store::return_max.count() / 1000 << " s for nodes that have seen an activation\n" << std::flush;
+    told = true;
+  }
+}
 
 wait_outcome wait_for_nodes(store::publisher& ring, const std::string& name, const store::head_record& head, const wait_options& options, bool quiet, bool found) {
   if (options.who.empty() && !head.from_nothing) return {.reached = true, .ring = name, .head = head, .answers = {}, .after = {}};

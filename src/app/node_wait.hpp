@@ -34,6 +34,10 @@ struct wait_outcome {
 // command, so that when an answer is seen says nothing of the node.
 [[nodiscard]] wait_outcome wait_for_nodes(store::publisher& ring, const std::string& name, const store::head_record& head, const wait_options& options, bool quiet, bool found = false);
 
+// Before anything is held against what a ring has: one that holds nothing is new, or was lost, and then its nodes are back within store::return_max and say
+// what they run. Until one does, or as many are there as are waited for and have seen nothing.
+void wait_for_return(store::publisher& ring, const std::string& name, const wait_options& options, bool quiet);
+
 // The end of a command that made `version` live as `head`: waits as asked, prints the outcome as JSON (with `warnings`, which people have read), and
 // gives the exit code.
 [[nodiscard]] int wait_and_tell(store::publisher& ring, const std::string& name, const std::string& version, const store::head_record& head,

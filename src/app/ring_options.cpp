@@ -268,6 +268,17 @@ bool nothing_there(store::publisher& ring, const std::string& name) {
   return true;
 }
 
+void complain_head(store::publisher& ring, const std::string& name, const error& why) {
+  if (why.code != errc::not_found) return complain_ring(why);
+  (void)nothing_there(ring, name);
+}
+
+void say_why_empty(store::publisher& ring, const std::string& name) {
+  const auto head = ring.head();
+  if (!head) return complain_head(ring, name, head.error());
+  complain("the log of ring '" + name + "' is empty, and its head is " + policy::to_string(head->activation) + ": entries were taken away, and the history with them", "the next activation begins another; what runs stays");
+}
+
 result<std::optional<store::head_record>> measure_of(store::publisher& ring, const result<store::head_record>& head) {
   if (head && head->doubt.empty()) return std::optional(*head);
   auto last = ring.last_vouched();

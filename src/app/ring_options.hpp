@@ -79,6 +79,11 @@ void complain_ring(const error& why);
 // Says of a ring without an activation why it has none: it was lost, as its nodes tell (true), or there never was one.
 bool nothing_there(store::publisher& ring, const std::string& name);
 
+// The same of a head that is not there, or `why` it cannot be gone on with.
+void complain_head(store::publisher& ring, const std::string& name, const error& why);
+// Says of an empty log why it is: entries were taken away, the head is damaged, Redis was lost, or there never was one.
+void say_why_empty(store::publisher& ring, const std::string& name);
+
 // What a new version is compared with: the head, where its word counts. Otherwise whoever can write into Redis could choose that, and it is the last
 // activation that counts; where there is none, the head all the same. Nothing: there is none of either.
 [[nodiscard]] result<std::optional<store::head_record>> measure_of(store::publisher& ring, const result<store::head_record>& head);

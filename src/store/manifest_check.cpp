@@ -13,15 +13,15 @@ result<void> check_provenance(const manifest& of, const trust& whom, wall_time n
   }
   if (!whom.approval || (as && (as->back || !as->decides))) return {};
   const auto otherwise = as ? held_otherwise(of, *as) : std::string();
-  if (!of.how.weaker && otherwise.empty()) return {};
+  if (!of.how.weaker && otherwise.empty() && !(as && as->weaker)) return {};
   const auto approved = as ? check_approval_as(of, whom, now, what, *as) : check_approval(whom, of.signed_as, now, what);
   if (approved) return {};
   const bool archived = as && as->archived;
   const auto after = as && !as->astray.empty() && !archived ? " VERSION --after " + as->astray.substr(0, 12) : std::string();
   const std::string approve = archived ? "whoever may: sluice approve --archive, and serve that file" : "whoever may: sluice approve" + after;
-  if (otherwise.empty()) return fail(approved.error().code, approved.error().message + "; " + approve);
+  if (otherwise.empty()) return fail(approved.error().code, approved.error().message + "; " + approve + (as && as->canary ? ", then push it again with --canary" : ""));
   return fail(approved.error().code, what + " was held against " + otherwise + ", so it may be weaker, and no second key has approved it there (policy.trust.require_approval): " +
-                                         (archived ? "sluice pack it --against the archive of what runs here; or " + approve : approve + ", then sluice activate; or, where the ring has a version to go back to, sluice rollback, then push it again, so that it is held against what runs"));
+                                         (archived ? "sluice pack it --against the archive of what runs here; or " + approve : as && as->canary ? "push it again with --canary, so that it is held against what is live; or " + approve + ", then push it again with --canary" : approve + ", then sluice activate" + (after.empty() ? "; or, where the ring has a version to go back to, sluice rollback, then push it again, so that it is held against what runs" : "")));
 }
 
 std::string named(const std::string& version) { return version.empty() ? "nothing" : "version " + version.substr(0, 12); }

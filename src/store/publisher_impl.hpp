@@ -71,7 +71,7 @@ struct publisher::impl {
     std::size_t nodes = 0;
   };
   [[nodiscard]] result<std::vector<remembered>> revoked_before();
-  // Revokes that again, but for what the head names; the names go into `done`.
+  // Revokes that again, also what is live; the names go into `done`.
   [[nodiscard]] result<void> revoke_again(const std::string& actor, std::vector<std::string>& done);
   [[nodiscard]] result<std::vector<ring_stop>> stops_of(std::size_t limit);
   // The more that is known of it: by the nodes, or by the last activation.

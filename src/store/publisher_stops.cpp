@@ -119,7 +119,7 @@ result<void> publisher::impl::revoke_again(const std::string& actor, std::vector
   if (!before) return std::unexpected(before.error());
   std::vector<redis_command> words;
   for (const auto& each : *before) {
-    words.push_back({"EVAL", std::string(revoke_again_script), "3", keys.head(), keys.revoked(), keys.stops(), each.version, entry_of("revoke", each.version, actor, "it was revoked before Redis lost it, as nodes remember: " + each.who), keys.notify(), std::string(stops_notice)});
+    words.push_back({"EVAL", std::string(revoke_again_script), "2", keys.revoked(), keys.stops(), each.version, entry_of("revoke", each.version, actor, "it was revoked before Redis lost it, as nodes remember: " + each.who), keys.notify(), std::string(stops_notice)});
   }
   const auto replies = redis.pipeline(words);
   if (!replies) return std::unexpected(replies.error());

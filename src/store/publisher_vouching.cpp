@@ -122,6 +122,8 @@ result<std::vector<head_record>> publisher::history(std::size_t limit) {
     }
     out.push_back(to_head(*record));
     out.back().doubt = impl_->doubt_about(*record);
+    const auto then = std::min(parse_time(record->time).value_or(now().wall), now().wall);
+    if (const auto by = impl_->whom(); by && !out.back().doubt.empty()) out.back().ended_since = check_record(*record, *by, impl_->ring, then).has_value();
   });
   if (!done) return std::unexpected(done.error());
   if (auto told = impl_->doubt_safety(out, records); !told) return std::unexpected(told.error());

@@ -210,13 +210,15 @@ result<redis_source::base_record> redis_source::made_live_by(const activation_re
 // held against what this node ran itself, and against the log.
 result<placing> redis_source::placing_of(const activation_record& record, const activation_record& live) {
   const auto& state = node_.state();
-  placing as{.ring = config_.ring, .over = live.previous, .back = live.back, .first = state.highest == policy::activation{}};
+  placing as{.ring = config_.ring, .over = live.previous, .back = live.back, .first = state.highest == policy::activation{}, .weaker = live.how.weaker};
   const bool remembers = state.active != policy::activation{} && !state.version.empty();
   const bool runs_it = remembers && state.version == record.version && node_.freshness() != policy::freshness::none;
   as.back = runs_it || (live.back && (!config_.trust.approval || node_.was_live(record.version)));
   if (as.back || !config_.trust.approval) return as;
   if (live.back) {
-    const auto all = read_succession(*commands_, keys_, record, {}, config_.trust, config_.ring);
+    // After a loss the log's first entry need not be the ring's: who was there before knows that something was live then.
+    const bool begins = !remembers || state.began.epoch == record.activation.epoch;
+    const auto all = read_succession(*commands_, keys_, record, {}, config_.trust, config_.ring, begins);
     if (!all) return std::unexpected(all.error());
     as.back = all->live.contains(record.version);
   }
@@ -276,7 +278,7 @@ result<void> redis_source::take(const activation_record& record) {
     node_.leave_canary(*canary);
   } else if (canary && node_.canary() != canary) {
     const bool runs_it = node_.canary() && node_.canary()->version == canary->version;
-    auto taken = take_other(record, canary->version, "canary", {.ring = config_.ring, .over = record.version, .back = runs_it}, live.manifest_of(canary->version), [&](const policy::bundle_source& files) { return node_.take_canary(files, *canary); });
+    auto taken = take_other(record, canary->version, "canary", {.ring = config_.ring, .over = record.version, .back = runs_it, .canary = true}, live.manifest_of(canary->version), [&](const policy::bundle_source& files) { return node_.take_canary(files, *canary); });
     if (!taken) return std::unexpected(taken.error());
     fine = *taken;
   }

@@ -105,6 +105,8 @@ struct placing {
   bool first = true;   // nothing was live here before
   std::string astray = {};  // a version that is live here, from which nothing that counts leads to `over`; "": something does
   bool decides = true;      // false: in shadow, where it may be weaker
+  bool canary = false;      // beside what is live, for some
+  bool weaker = false;      // whoever activated it says that it may be, whatever its manifest says
   bool archived = false;    // it came as an archive: its second key has to be in there
   policy::activation sealed_as = {};  // the number that the archive gives it
 };

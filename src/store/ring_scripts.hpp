@@ -60,7 +60,8 @@ end
 if redis.call('HGET', KEYS[3], 'digest') ~= ARGV[5] or not redis.call('ZSCORE', KEYS[4], ARGV[5]) then
   return redis.error_reply('NOTSTAGED version ' .. ARGV[5])
 end
-if redis.call('SISMEMBER', KEYS[5], ARGV[5]) == 1 then
+local takes_away = (ARGV[8] == 'abort' or ARGV[8] == 'demote') and redis.call('HGET', KEYS[1], 'version') == ARGV[5]
+if redis.call('SISMEMBER', KEYS[5], ARGV[5]) == 1 and not takes_away then
   return redis.error_reply('REVOKED version ' .. ARGV[5])
 end
 if ARGV[9] ~= '' then
@@ -106,13 +107,10 @@ redis.pcall('PUBLISH', ARGV[3], ARGV[4])
 return 1
 )lua";
 
-// Also of what is not staged, or not any more, but not of what the head names. KEYS: head, revoked, stops. ARGV: version, the record, channel, notice.
+// Also of what is not staged, or not any more, or is live all the same. KEYS: revoked, stops. ARGV: version, the record, channel, notice.
 inline constexpr std::string_view revoke_again_script = R"lua(
-for _, beside in ipairs({'version', 'canary', 'shadow'}) do
-  if redis.call('HGET', KEYS[1], beside) == ARGV[1] then return 0 end
-end
-if redis.call('SADD', KEYS[2], ARGV[1]) == 0 then return 0 end
-redis.call('XADD', KEYS[3], 'MAXLEN', '~', '10000', '*', 'stop', ARGV[2])
+if redis.call('SADD', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', '10000', '*', 'stop', ARGV[2])
 redis.pcall('PUBLISH', ARGV[3], ARGV[4])
 return 1
 )lua";

@@ -44,13 +44,13 @@ result<steps> read_steps(redis_client& redis, const ring_keys& keys, const activ
 
 }  // namespace
 
-result<succession> read_succession(redis_client& redis, const ring_keys& keys, const activation_record& record, const std::optional<live_since>& from, const trust& whom, const std::string& ring) {
+result<succession> read_succession(redis_client& redis, const ring_keys& keys, const activation_record& record, const std::optional<live_since>& from, const trust& whom, const std::string& ring, bool begins) {
   const auto steps = read_steps(redis, keys, record, from, whom, ring);
   if (!steps) return std::unexpected(steps.error());
   auto asks = whom;
   asks.gate = false;  // what a node did not take for another reason says no less of what came after it
   succession out;
-  bool first = !from;
+  bool first = !from && begins;
   if (from) out = {.version = from->version, .before = {}, .rightly = steps->whole, .before_rightly = steps->whole, .live = {from->version}};
   else if (!steps->all.empty()) out.version = steps->all.front().previous;
   for (const auto& each : steps->all) {

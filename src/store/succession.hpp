@@ -25,8 +25,8 @@ struct live_since {
 };
 
 // The activations of the log before `record`. `from`: after that one, which is right; without it all of them, the first by its own word. Of a longer log than 10,000
-// activations the newest; then nothing that came before is proven.
+// activations the newest; then nothing that came before is proven. `begins`: the first of all may have been the ring's first; otherwise something was live before.
 [[nodiscard]] result<succession> read_succession(redis_client& redis, const ring_keys& keys, const activation_record& record, const std::optional<live_since>& from, const trust& whom,
-                                                 const std::string& ring);
+                                                 const std::string& ring, bool begins = true);
 
 }  // namespace sluice::store

@@ -1,5 +1,6 @@
 """Redis servers that follow each other, Sentinels, and a network between them and Sluice that can be cut, slowed and watched."""
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -219,6 +220,10 @@ class Fleet:
 
     def run(self, command, *words, port=None, check=True):
         return sluice(command, *words, "--redis", f"redis://127.0.0.1:{port or self.port}", "--ring", RING, check=check)
+
+    def history(self):
+        """The activations, the newest first."""
+        return [e for e in json.loads(self.run("history", "--json", "--limit", "0").stdout) if e["activation"]]
 
     def push(self, *words, name="b", wait=None, port=None, check=True, more=()):
         wait = ["--wait", str(wait)] if wait else []

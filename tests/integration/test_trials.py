@@ -1,5 +1,6 @@
 """How a trial ends: whichever is meant, against what is live by then, and only where somebody runs it."""
 import json
+import signal
 
 from lab import bundle, until
 from redis_lab import Fleet, Server
@@ -72,7 +73,7 @@ def test_a_ring_that_was_lost_is_mended_by_what_its_nodes_run(lab):
     live = g.state()["version"]
     redis("flushall")
     until("the node says what it runs", lambda: redis("exists", redis.key(f"node:{g.name}")) == "1")
-    assert f"LOST: nodes have seen 1-1" in fleet.run("status").stdout and json.loads(fleet.run("status", "--json").stdout)["lost"]["highest"] == "1-1"
+    assert "LOST: nodes have seen 1-1" in fleet.run("status").stdout and json.loads(fleet.run("status", "--json").stdout)["lost"]["highest"] == "1-1"
     for words in (["history"], ["rollback", *signed]):
         r = fleet.run(*words, check=False)
         assert "has lost what was activated" in r.stderr and "push the version that they run" in r.stderr, r
@@ -85,3 +86,44 @@ def test_a_ring_that_was_lost_is_mended_by_what_its_nodes_run(lab):
     fleet.run("push", write(lab.dir / "next", cases(), words=["needle", "thorn", "rose"]), *signed, *now)
     young = node(1)
     until("a new node takes it", lambda: young.state()["version"] == g.state()["version"])
+
+
+def test_what_every_node_refused_after_a_loss_is_no_version_to_go_back_to(lab):
+    redis, key, fleet, signed, node = ring(lab)
+    nodes = [node(0), node(1)]
+    now = ["--wait", "2", "--timeout", "30s"]
+    fleet.run("push", write(lab.dir / "a", cases()), *signed, *now)
+    good = write(lab.dir / "ab", cases(), words=["needle", "thorn"])
+    fleet.run("push", good, *signed, *now)
+    first, live = fleet.history()[1]["version"], nodes[0].state()["version"]
+    redis("flushall")
+    # No heartbeat may be back yet: the push waits for what nodes say.
+    r = fleet.run("push", write(lab.dir / "weak", cases(), words=["rose"]), *signed, *now, check=False)
+    assert r.returncode == 1 and "of which this Redis knows nothing any more" in r.stderr, r
+    weak = fleet.history()[0]["version"]
+    young = node(2)
+    until("a new node refuses it, too", lambda: (young.state()["last_refusal"] or {}).get("version") == weak)
+    young.kill(signal.SIGTERM)
+    fleet.run("push", good, *signed, *now)
+    for to in ([], ["--to", weak], ["--to", fleet.history()[-1]["activation"]]):
+        r = fleet.run("rollback", *to, *signed, *now, check=False)
+        assert r.returncode == 1 and all(g.state()["version"] == live for g in nodes), (to, r)
+    assert first not in {e["version"] for e in fleet.history()}
+
+
+def test_a_backup_that_is_older_than_what_nodes_run_is_no_measure(lab):
+    redis, key, fleet, signed, node = ring(lab)
+    g = node(0)
+    now = ["--wait", "1", "--timeout", "30s"]
+    fleet.run("push", write(lab.dir / "a", cases()), *signed, *now)
+    old = {name: redis("hgetall", redis.key(name)).splitlines() for name in ["head"]}
+    entry = redis("--raw", "xrange", redis.key("log"), "-", "+")
+    fleet.run("push", write(lab.dir / "ab", cases(), words=["needle", "thorn"]), *signed, *now)
+    live = g.state()["version"]
+    redis("hset", redis.key("head"), *old["head"])  # as the backup had it
+    redis("xdel", redis.key("log"), "1-2")
+    assert entry
+    until("the node says that it is ahead", lambda: json.loads(fleet.run("status", "--json").stdout)["lost"])
+    r = fleet.run("push", write(lab.dir / "ah", cases(), words=["needle", "rose"]), *signed, *now, check=False)
+    assert r.returncode == 1 and f"runs version {live[:12]}, of which this Redis knows nothing any more" in r.stderr and g.state()["version"] == live, r
+    assert "sluice rollback, then push it again" not in r.stdout + r.stderr, r

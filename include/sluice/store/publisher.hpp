@@ -61,6 +61,7 @@ struct head_record {
   std::string signed_by = {};  // ids of the keys, with commas; "" when nobody signed
   // Why its word does not count, for a publisher that asks for signatures (trust_only, sign_with); "" when it does, or when it cannot be read.
   std::string doubt = {};
+  bool ended_since = false;  // of an entry of the history with a doubt: it counted at the time that it names, and what ended is its key
   // Of a new activation: why it goes on with nothing of the head that was there, demotions for one; "" when it does.
   std::string passed_over = {};
   // Of a new activation: nodes had seen more than this Redis had, which has lost that, and perhaps what was frozen with it.
