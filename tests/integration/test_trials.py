@@ -98,7 +98,7 @@ def test_what_every_node_refused_after_a_loss_is_no_version_to_go_back_to(lab):
     first, live = fleet.history()[1]["version"], nodes[0].state()["version"]
     redis("flushall")
     # No heartbeat may be back yet: the push waits for what nodes say.
-    r = fleet.run("push", write(lab.dir / "weak", cases(), words=["rose"]), *signed, *now, check=False)
+    r = fleet.run("push", write(lab.dir / "weak", cases(), words=["needle", "rose"]), *signed, *now, check=False)
     assert r.returncode == 1 and "of which this Redis knows nothing any more" in r.stderr, r
     weak = fleet.history()[0]["version"]
     young = node(2)
