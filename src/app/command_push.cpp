@@ -61,10 +61,10 @@ std::optional<policy::bundle_source> live_files(const store::head_record& head, 
 }
 
 // Where Redis has lost what is live, only the nodes know which version that was.
-void look_at_nodes(store::publisher& ring, const std::string& candidate, comparison& out) {
+void look_at_nodes(store::publisher& ring, const std::string& candidate, const std::string& live, comparison& out) {
   const auto nodes = ring.nodes();
   if (!nodes) return;
-  const auto other = std::ranges::find_if(*nodes, [&](const auto& n) { return n.alive && !n.version.empty() && n.version != candidate; });
+  const auto other = std::ranges::find_if(*nodes, [&](const auto& n) { return n.alive && !n.version.empty() && n.version != candidate && n.version != live; });
   if (other == nodes->end()) return;
   out.weaker = true;
   out.unknown = "node " + printable(other->id) + " runs version " + short_version(other->version) + ", of which this Redis knows nothing any more";
@@ -74,7 +74,7 @@ void look_at_nodes(store::publisher& ring, const std::string& candidate, compari
 // A head that nodes are ahead of is not what they run.
 void look_past(store::publisher& ring, const store::head_record& head, const std::string& candidate, comparison& out) {
   const auto ahead = ring.ahead_of(head);
-  if (ahead && !ahead->nodes.empty()) look_at_nodes(ring, candidate, out);
+  if (ahead && !ahead->nodes.empty()) look_at_nodes(ring, candidate, head.version, out);
 }
 
 // Holds the candidate against what is live, also where the gate is not asked: nodes may want a second key for what is weaker. A candidate does
@@ -83,7 +83,7 @@ std::optional<comparison> compare(const bundle_input& candidate, store::publishe
   comparison out;
   const auto head = ring.head();
   if (!head && head.error().code == errc::not_found) {
-    look_at_nodes(ring, policy::version_of(candidate.source), out);
+    look_at_nodes(ring, policy::version_of(candidate.source), {}, out);
     return out;
   }
   if (!head && head.error().code != errc::integrity) return complain_ring(head.error()), std::nullopt;

@@ -46,7 +46,7 @@ result<void> check_approval_as(const manifest& of, const trust& whom, wall_time 
 }
 
 bool owes_approval(const manifest& of, const trust& whom, wall_time now, const std::optional<placing>& as) {
-  if (!of.how.weaker && (!as || held_otherwise(of, *as).empty())) return false;
+  if (!of.how.weaker && (!as || (!as->weaker && held_otherwise(of, *as).empty()))) return false;
   return !(as ? check_approval_as(of, whom, now, "it", *as) : check_approval(whom, of.signed_as, now, "it"));
 }
 

@@ -56,6 +56,7 @@ void node::restore() {
     if (!state_.source.empty()) log("info", "the policy source was " + state_.source + " and is now " + source + "; counting begins anew");
     state_.source = source;
     state_.highest = state_.active = state_.began = {};
+    state_.began_record.clear();
     state_.record = state_.made_live = {};
     state_.was_live.clear();
     state_.revoked.clear();
@@ -170,7 +171,7 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   if (told_for_now_.starts_with(version)) told_for_now_.clear();
   state_.highest = std::max(state_.highest, as);
   state_.active = as;
-  if (state_.began == policy::activation{}) state_.began = as;
+  if (state_.began == policy::activation{}) state_.began = as, state_.began_record = by.record;
   state_.version = version;
   state_.last_activation = activated;
   remember_live(state_.was_live, version);
@@ -288,7 +289,7 @@ result<void> node::remember(std::future<result<void>> writing, const std::string
   next.highest = std::max(next.highest, as);
   next.highest_lost = false;
   next.active = as;
-  if (next.began == policy::activation{}) next.began = as;
+  if (next.began == policy::activation{}) next.began = as, next.began_record = by.record;
   next.version = version;
   next.last_activation = activated;
   remember_live(next.was_live, version);

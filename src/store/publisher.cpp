@@ -173,6 +173,7 @@ result<activation_record> publisher::impl::next(const activate_request& what, ac
   const bool stays = last && last->version == what.version;
   if (last) r.previous = stays ? last->previous : last->version;
   if (stays) r.back = last->back;
+  r.weaker = (stays && last->weaker) || (origin_of(what) == what.version && what.weaker.value_or(false));
   // The history says how the version came to be whatever becomes of its manifest.
   if (auto pinned = pin_manifests(r, what, last); !pinned) return std::unexpected(pinned.error());
   const auto& subject = origin_of(what);
@@ -182,6 +183,10 @@ result<activation_record> publisher::impl::next(const activate_request& what, ac
   r.how.benign = {};
   if (!brings_version_in(what.kind)) r.how.approved_by.clear();  // of what takes harm away nobody was asked
   if (!what.approved_by.empty()) r.how.approved_by = what.approved_by;
+  // Nodes that have left what Redis has lost the revocation of are not led back to it by what takes harm away: they stay, and the others follow.
+  const bool takes_away = what.kind == "abort" || what.kind == "demote";
+  if (const auto lost = takes_away && highest > top->head ? revoked_before() : std::vector<remembered>(); !lost) return std::unexpected(lost.error());
+  else if (std::ranges::find(*lost, what.version, &remembered::version) != lost->end()) highest = std::max(top->number, last ? last->activation : policy::activation{});
   // Another server, or one that lost its tail: two contents could get one number, so the epoch is raised.
   const bool other_server = last && !last->replid.empty() && last->replid != server->id;
   const bool behind = highest > top->head || top->lost();
@@ -345,7 +350,7 @@ result<head_record> publisher::activate(const activate_request& what) {
     // A head that nobody takes would stop the ring: a key may have expired since it was read.
     if (const auto why = x.own_doubt(*r); !why.empty()) return fail(errc::refused, why + ", so nodes would refuse it; nothing was changed. Sign with a key that counts: --key");
     // What takes harm away waits for nobody's word of what was revoked: heartbeats are signed by nobody.
-    if (auto again = seen.lost && brings_version_in(what.kind) ? x.revoke_again(what.actor, revoked_again) : result<void>(); !again) return std::unexpected(again.error());
+    if (auto again = seen.lost && (brings_version_in(what.kind) || what.kind == "rearm") ? x.revoke_again(what.actor, revoked_again) : result<void>(); !again) return std::unexpected(again.error());
     auto done = x.write(*r, what, seen);
     if (!done && x.failed_over(done.error())) {
       const auto written = x.was_written(*r, done.error());

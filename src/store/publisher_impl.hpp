@@ -112,7 +112,7 @@ struct publisher::impl {
   [[nodiscard]] result<std::string> pin(const std::string& version);
   // Where a version is by an activation: live, or else beside what is, or what would follow that.
   [[nodiscard]] placing placing_in(const activation_record& r, const std::string& version) const {
-    return r.version == version ? placing{.ring = ring, .over = r.previous, .back = r.back} : placing{.ring = ring, .over = r.version};
+    return r.version == version ? placing{.ring = ring, .over = r.previous, .back = r.back, .weaker = r.weaker} : placing{.ring = ring, .over = r.version};
   }
   // The same of what is live alone.
   [[nodiscard]] std::optional<placing> live_in(const activation_record& r, const std::string& version) const {

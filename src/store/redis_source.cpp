@@ -206,19 +206,31 @@ result<redis_source::base_record> redis_source::made_live_by(const activation_re
   return base_record{.record = std::move(**before), .beyond = std::move(beyond)};
 }
 
+// A log that was begun anew after a loss lacks the first record that this node has taken: then its first entry is not the ring's, and something was live before.
+result<bool> redis_source::log_is_whole() {
+  const auto& state = node_.state();
+  if (state.began_record.empty()) return true;
+  const auto id = policy::to_string(state.began);
+  const auto entry = commands_->command({"XREVRANGE", keys_.log(), id, id, "COUNT", "1"});
+  if (!entry) return std::unexpected(entry.error());
+  if (entry->items.empty() || entry->items[0].items.size() != 2) return false;
+  const auto record = parse_record(entry->items[0].items[1].field("record"));
+  return record && digest_of(*record) == state.began_record;
+}
+
 // Whoever may activate says what a version follows, and that it is one to go back to. Where a second key may be owed that is not believed: it is
 // held against what this node ran itself, and against the log.
 result<placing> redis_source::placing_of(const activation_record& record, const activation_record& live) {
   const auto& state = node_.state();
-  placing as{.ring = config_.ring, .over = live.previous, .back = live.back, .first = state.highest == policy::activation{}, .weaker = live.how.weaker};
+  placing as{.ring = config_.ring, .over = live.previous, .back = live.back, .first = state.highest == policy::activation{}, .weaker = live.weaker};
   const bool remembers = state.active != policy::activation{} && !state.version.empty();
   const bool runs_it = remembers && state.version == record.version && node_.freshness() != policy::freshness::none;
   as.back = runs_it || (live.back && (!config_.trust.approval || node_.was_live(record.version)));
   if (as.back || !config_.trust.approval) return as;
   if (live.back) {
-    // After a loss the log's first entry need not be the ring's: who was there before knows that something was live then.
-    const bool begins = !remembers || state.began.epoch == record.activation.epoch;
-    const auto all = read_succession(*commands_, keys_, record, {}, config_.trust, config_.ring, begins);
+    const auto begins = log_is_whole();
+    if (!begins) return std::unexpected(begins.error());
+    const auto all = read_succession(*commands_, keys_, record, {}, config_.trust, config_.ring, *begins);
     if (!all) return std::unexpected(all.error());
     as.back = all->live.contains(record.version);
   }

@@ -43,6 +43,7 @@ class redis_source final : public source {
   };
   [[nodiscard]] result<base_record> made_live_by(const activation_record& record);
   [[nodiscard]] result<policy::bundle_source> files_of(const std::string& version, const placing& as, const std::string& manifest);
+  [[nodiscard]] result<bool> log_is_whole();
   // What a record makes live, as this node may believe it. `live`: the record by which somebody who may activate made it live.
   [[nodiscard]] result<placing> placing_of(const activation_record& record, const activation_record& live);
   [[nodiscard]] result<bool> take_other(const activation_record& record, const std::string& version, const std::string& what, const placing& as, const std::string& manifest,

@@ -42,6 +42,7 @@ std::string to_json(const activation_record& r) {
               {"gate", r.how.gate_report}, {"shadow", with.shadow}, {"demoted", demoted},         {"rearmed", policy::to_string(with.rearmed)}};
   for (const auto& each : with.rearmed_rules) out["rearmed_rules"].push_back({{"version", each.version}, {"rule", each.rule}, {"at", policy::to_string(each.at)}});
   if (r.back) out["back"] = true;
+  if (r.weaker) out["weaker"] = true;
   if (!r.manifests.empty()) out["manifests"] = r.manifests;
   if (!r.how.gate_report.empty()) out["made"] = {{"verdict", r.how.gate_verdict}, {"emergency", r.how.emergency}, {"weaker", r.how.weaker}, {"approved_by", r.how.approved_by}, {"against", r.how.against}};
   if (!r.how.gate_report.empty() && !r.how.skipped.empty()) out["made"]["skipped"] = r.how.skipped;
@@ -119,6 +120,7 @@ result<activation_record> parse_record(const std::string& text) {
   r.previous = string("prev");
   r.replid = string("replid");
   r.back = truth(j, "back");
+  r.weaker = truth(j, "weaker");
   r.how = {.commit = string("commit"), .gate_report = string("gate")};
   if (const auto made = j.find("made"); made != j.end() && made->is_object()) {
     r.how.gate_verdict = word(*made, "verdict");

@@ -56,6 +56,7 @@ struct activation_record {
   std::string ring, version, kind, actor, note, time;
   std::string previous;          // the version that decided before this one did, under whatever number; "" none, or none that counts
   bool back = false;             // it came to decide by a rollback
+  bool weaker = false;           // `version` may be weaker than what it followed, by the word of whoever made it live, whatever its manifest says
   // By version, of `version` and of those beside it: SHA-256 of what the manifest says that it was activated with. None of an older release: then it
   // is the one that was staged last.
   std::map<std::string, std::string> manifests = {};

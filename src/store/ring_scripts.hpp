@@ -66,7 +66,8 @@ if redis.call('SISMEMBER', KEYS[5], ARGV[5]) == 1 and not takes_away then
 end
 if ARGV[9] ~= '' then
   if not redis.call('ZSCORE', KEYS[4], ARGV[9]) then return redis.error_reply('NOTSTAGED version ' .. ARGV[9]) end
-  if redis.call('SISMEMBER', KEYS[5], ARGV[9]) == 1 then return redis.error_reply('REVOKED version ' .. ARGV[9]) end
+  local goes_on = takes_away and ARGV[9] == redis.call('HGET', KEYS[1], 'canary')
+  if redis.call('SISMEMBER', KEYS[5], ARGV[9]) == 1 and not goes_on then return redis.error_reply('REVOKED version ' .. ARGV[9]) end
 end
 if ARGV[10] ~= '' and ARGV[10] ~= redis.call('HGET', KEYS[1], 'shadow') then
   if redis.call('SISMEMBER', KEYS[5], ARGV[10]) == 1 then return redis.error_reply('REVOKED version ' .. ARGV[10]) end

@@ -138,6 +138,7 @@ result<node_state> state_from(const std::string& bytes) {
   if (!read_versions(j, "was_live", s.was_live)) return wrong("a version of was_live");
   if (!read_versions(j, "revoked", s.revoked)) return wrong("a version of revoked");
   if (j.contains("began") && !read(j, "began", s.began)) return wrong("began");
+  if (j.contains("began_record") && !read(j, "began_record", s.began_record)) return wrong("began_record");
   if (j.contains("record") && !read(j, "record", s.record)) return wrong("record");
   if (j.contains("made_live") && !read(j, "made_live", s.made_live)) return wrong("made_live");
   if (const auto at = j.find("activated"); at != j.end() && at->is_string()) {
@@ -266,7 +267,7 @@ result<void> state_store::save(const node_state& s) {
   for (const auto& d : s.demotions) {
     demotions.push_back({{"version", d.what.version}, {"rule", d.what.rule}, {"why", d.what.why}, {"by_safety", d.what.by_safety}, {"at", to_json(d.at)}, {"time", rfc3339(d.time)}, {"here", d.here}, {"by_person", d.by_person}});
   }
-  json j = {{"format", format}, {"demotions", demotions}, {"gate", parse_bounded<json>(to_json(s.gate))}, {"shadow", parse_bounded<json>(to_json(s.shadow))}, {"source", s.source}, {"highest_lost", s.highest_lost}, {"highest", to_json(s.highest)}, {"active", to_json(s.active)}, {"began", to_json(s.began)}, {"version", s.version}, {"record", s.record}, {"made_live", s.made_live}, {"was_live", s.was_live}, {"revoked", s.revoked}, {"healthy", healthy}};
+  json j = {{"format", format}, {"demotions", demotions}, {"gate", parse_bounded<json>(to_json(s.gate))}, {"shadow", parse_bounded<json>(to_json(s.shadow))}, {"source", s.source}, {"highest_lost", s.highest_lost}, {"highest", to_json(s.highest)}, {"active", to_json(s.active)}, {"began", to_json(s.began)}, {"began_record", s.began_record}, {"version", s.version}, {"record", s.record}, {"made_live", s.made_live}, {"was_live", s.was_live}, {"revoked", s.revoked}, {"healthy", healthy}};
   if (s.last_activation) j["activated"] = rfc3339(*s.last_activation);
   const auto temporary = directory_ + "/state.json.new";
   auto done = write_file(temporary, j.dump(1) + "\n");

@@ -26,6 +26,7 @@ struct node_state {
   policy::activation highest;         // seen and accepted; never goes back
   policy::activation active;
   policy::activation began;           // the first that was taken of this source; 0-0: a release took it that did not remember that
+  std::string began_record;           // SHA-256 of what its record says
   std::string version;                // of `active`; empty: none
   std::vector<healthy_version> healthy;  // newest first
   std::vector<std::string> was_live;  // versions that this source made live here, newest first, also those whose files are gone

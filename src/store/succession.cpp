@@ -14,7 +14,7 @@ constexpr std::size_t entries_max = 10'000;
 
 struct step {
   std::string version, previous, manifest;
-  bool back = false;
+  bool back = false, weaker = false;
   wall_time at;
 };
 
@@ -33,7 +33,7 @@ result<steps> read_steps(redis_client& redis, const ring_keys& keys, const activ
     const auto each = parse_record(fields.field("record"));
     if (!each || policy::to_string(each->activation) != id) return true;
     const auto at = when_made(*each);
-    if (check_activator(*each, whom, ring, at)) out.all.push_back({.version = each->version, .previous = each->previous, .manifest = each->manifest_of(each->version), .back = each->back, .at = at});
+    if (check_activator(*each, whom, ring, at)) out.all.push_back({.version = each->version, .previous = each->previous, .manifest = each->manifest_of(each->version), .back = each->back, .weaker = each->weaker, .at = at});
     return true;
   });
   if (!whole) return std::unexpected(whole.error());
@@ -63,7 +63,7 @@ result<succession> read_succession(redis_client& redis, const ring_keys& keys, c
     if (each.back && out.live.contains(each.version)) {
       out.rightly = true;
     } else {
-      const placing as{.ring = ring, .over = out.before, .first = first && out.before.empty()};
+      const placing as{.ring = ring, .over = out.before, .first = first && out.before.empty(), .weaker = each.weaker};
       const auto holds = fetch_manifest(redis, keys, each.version, asks, each.at, as, each.manifest);
       if (!holds && holds.error().code != errc::integrity && holds.error().code != errc::not_found) return std::unexpected(holds.error());
       const bool approved = holds && check_approval_as(*holds, asks, each.at, "it", as);

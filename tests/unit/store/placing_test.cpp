@@ -58,6 +58,56 @@ TEST_F(demanding, what_a_manifest_says_holds_for_what_its_version_was_held_again
   EXPECT_EQ(taken(to, late), "ACK");
 }
 
+// What is on trial owes its own second key, and what is live owes none for it.
+TEST_F(demanding, a_trial_that_is_weaker_takes_nothing_from_what_is_live) {
+  watched_agent node(c_);
+  node->start();
+  auto to = speaking();
+  const auto one = staged(to, "one", "");
+  ASSERT_EQ(taken(to, one), "ACK");
+  const auto weak = staged(to, "weak", one, true);
+  ASSERT_EQ(answer(to.activate({.version = one, .kind = "shadow", .actor = "me", .note = "", .shadow = weak}).value().activation).state, "ACK");
+  watched_agent young(young_node());
+  young->start();
+  EXPECT_TRUE(young.until_version(one));
+}
+
+// A failover raises the epoch, and takes nothing of the log.
+TEST_F(demanding, back_is_to_what_the_log_proves_also_after_the_epoch_was_raised) {
+  watched_agent node(c_);
+  node->start();
+  auto to = speaking();
+  const auto one = staged(to, "one", "");
+  ASSERT_EQ(taken(to, one), "ACK");
+  const auto two = staged(to, "two", one);
+  ASSERT_EQ(taken(to, two), "ACK");
+  const auto three = staged(to, "three", two);
+  ASSERT_EQ(taken(to, three), "ACK");
+  watched_agent young(young_node());
+  young->start();
+  ASSERT_TRUE(young.until_version(three));
+  const auto back = to.activate({.version = two, .kind = "rollback", .actor = "me", .note = "", .instead_of = to.head()->activation}).value();
+  ASSERT_EQ(back.activation.epoch, 2u);
+  EXPECT_TRUE(young.until_version(two));
+}
+
+// What a command says of a version goes on with it, whatever its manifest says.
+TEST_F(demanding, what_may_be_weaker_by_its_activation_stays_so) {
+  auto to = speaking();
+  const auto one = staged(to, "one", "");
+  ASSERT_TRUE(to.activate({.version = one, .kind = "activate", .actor = "me", .note = "", .weaker = true}));
+  EXPECT_TRUE(to.owes_approval(one));
+  ASSERT_TRUE(to.activate({.version = one, .kind = "activate", .actor = "me", .note = ""}));
+  EXPECT_TRUE(to.owes_approval(one)) << "once more makes nothing of it good";
+  watched_agent young(young_node());
+  young->start();
+  EXPECT_TRUE(young.until_event("refused", "no second key has approved it"));
+  ASSERT_TRUE(to.approve(one, lead_));
+  EXPECT_FALSE(to.owes_approval(one));
+  ASSERT_TRUE(to.activate({.version = one, .kind = "activate", .actor = "me", .note = ""}));
+  EXPECT_TRUE(young.until_version(one));
+}
+
 // In a ring without a head an approval is of the step from nothing: no way round what a node runs.
 TEST_F(demanding, an_approval_to_follow_nothing_is_none_where_something_runs) {
   watched_agent node(c_);
