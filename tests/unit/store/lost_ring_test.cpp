@@ -94,7 +94,9 @@ TEST_F(lost_ring, what_a_heartbeat_calls_revoked_stops_nothing_that_takes_harm_a
     redis_->run({"HSET", "{sluice:test}:node:n9", "highest", highest, "activation", highest, "revoked_lost", "[\"" + one.version + "\",\"" + two.version + "\",\"x\",7]"});
   };
   says("1-9");
-  EXPECT_TRUE(to.activate({.version = two.version, .kind = "abort", .actor = "me", .note = ""})->lost);
+  const auto over = to.activate({.version = two.version, .kind = "abort", .actor = "me", .note = ""});
+  ASSERT_TRUE(over) << over.error().message;
+  EXPECT_EQ(policy::to_string(over->activation), "1-3") << "above what the ring has alone: who has left what was revoked is not led back to it";
   says("4-90");
   EXPECT_TRUE(to.activate({.version = one.version, .kind = "rollback", .actor = "me", .note = ""})->lost);
   EXPECT_TRUE(to.revoked()->empty());
