@@ -571,5 +571,9 @@ def test_each_version_is_told_with_its_own_verdict(lab):
     each_its_own()
     rows = sluice("history", *ring).stdout.splitlines()
     assert rows[1].startswith("1-3") and "1" * 12 in rows[1] and "EMERGENCY" not in rows[1] and rows[2].startswith("1-2"), rows
-    sluice("push", lab.dir / "b", *ring, "--shadow", "--emergency", "--note", "try", "--commit", "2" * 40)
+    again = ["push", lab.dir / "b", *ring, "--shadow", "--emergency", "--note", "try", "--commit", "2" * 40]
+    r = sluice(*again, check=False)
+    assert r.returncode == 1 and "is the canary: it decides for some already" in r.stderr, r
+    sluice("abort", *ring)
+    sluice(*again)
     assert status()["shadow_origin"]["gate_verdict"] == "EMERGENCY" and status()["head"]["gate_verdict"] == "PASS", status()

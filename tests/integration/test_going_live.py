@@ -157,6 +157,7 @@ def test_a_rollback_that_revoked_nothing_is_not_told_as_one_that_did(lab):
     assert (code, told["ok"], told["revoked"], told["activation"]) == (1, False, False, "1-5"), told
     assert redis("smembers", redis.key("revoked")) == "", told
     pushed("Ostwick Savings")
+    says(redis, "1-1", "ACK", first)  # what no node answered to is no way back where nodes do answer
     says(redis, "1-7", "ACK", first)
     code, told = back("--revoke")
     assert (code, told["ok"], told["revoked"], told["activation"]) == (0, True, True, "1-7"), told
