@@ -15,6 +15,7 @@
 #include "screen_block.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/printable.hpp"
+#include "sluice/base/strings.hpp"
 
 namespace sluice::app {
 namespace {
@@ -176,9 +177,7 @@ std::string told_of_emergency(const ring_state& is, const std::string& version, 
 
 std::string told_of_loss(const ring_state& is) {
   if (is.lost.nodes.empty()) return {};
-  std::string who;
-  for (const auto& each : is.lost.nodes) who += (who.empty() ? "" : ", ") + each;
-  return printable("LOST: nodes have seen " + policy::to_string(is.lost.highest) + ", and this Redis has not: it lost that, or another server has it. They keep what they have, and follow the next push: " + who) + "\n";
+  return printable("LOST: nodes have seen " + policy::to_string(is.lost.highest) + ", and this Redis has not: it lost that, or another server has it. They keep what they have, and follow the next push: " + join(is.lost.nodes)) + "\n";
 }
 
 std::string told_of_emergencies(const ring_state& is) {

@@ -261,9 +261,7 @@ void complain_ring(const error& why) {
 bool nothing_there(store::publisher& ring, const std::string& name) {
   const auto ahead = ring.ahead_of(store::head_record{});
   if (!ahead || ahead->nodes.empty()) return complain("nothing was ever activated in ring '" + name + "'", "is --ring (or SLUICE_RING) the fleet's name?"), false;
-  std::string who;
-  for (const auto& each : ahead->nodes) who += (who.empty() ? "" : ", ") + printable(each);
-  complain("this Redis has lost what was activated in ring '" + name + "': nodes have seen " + policy::to_string(ahead->highest) + " and keep what they have (" + who + ")",
+  complain("this Redis has lost what was activated in ring '" + name + "': nodes have seen " + policy::to_string(ahead->highest) + " and keep what they have (" + printable(join(ahead->nodes)) + ")",
            "push the version that they run, which sluice status names: they follow it. See docs/redis.md, \"When Redis is lost\"");
   return true;
 }

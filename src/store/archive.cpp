@@ -171,8 +171,7 @@ result<bool> check_archive(const bundle_archive& of, const trust& whom, const st
   if (auto counts = check_manifest(*made, whom, now); !counts) return std::unexpected(counts.error());
   const auto version = policy::version_of(of.source);
   if (made->version != version || record->version != version) return fail(errc::integrity, "its manifest or its activation is of another version than its files are");
-  const bool owes = made->how.weaker && !check_approval(whom, made->signed_as, now, "it", {.place = place_in(of, *made), .placeless = true});
-  return owes;
+  return made->how.weaker && !check_approval(whom, made->signed_as, now, "it", {.place = place_in(of, *made), .placeless = true});
 }
 
 result<provenance> approve_archive(bundle_archive& of, const std::optional<trust>& by, const crypto::signing_key& key) {

@@ -6,6 +6,7 @@
 
 #include "publisher_impl.hpp"
 #include "ring_scripts.hpp"
+#include "state_store.hpp"
 #include "sluice/base/foreign_json.hpp"
 #include "sluice/base/strings.hpp"
 
@@ -85,7 +86,7 @@ result<std::vector<ring_stop>> publisher::impl::stops_of(std::size_t limit) {
 }
 
 result<std::vector<publisher::impl::remembered>> publisher::impl::revoked_before() {
-  constexpr std::size_t most = 1000, who_bytes_max = 200;
+  constexpr std::size_t most = state_store::revoked_kept, who_bytes_max = 200;
   const auto seen = reports();
   if (!seen) return std::unexpected(seen.error());
   std::map<std::string, remembered> known;

@@ -236,8 +236,10 @@ result<placing> redis_source::placing_of(const activation_record& record, const 
   }
   // Who remembers nothing, and whoever was there when the ring was another, has but the record's word.
   if (as.back || !remembers || live.previous == state.version) return as;
-  if (live.previous.empty()) as.astray = state.version;
-  if (live.previous.empty()) return as;
+  if (live.previous.empty()) {
+    as.astray = state.version;
+    return as;
+  }
   const auto since = read_succession(*commands_, keys_, record, live_since{.version = state.version, .activation = state.active}, config_.trust, config_.ring);
   if (!since) return std::unexpected(since.error());
   const bool stays = since->version == record.version;
